@@ -1,0 +1,79 @@
+.DEFAULT_GOAL := help
+MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8443
+OPS_PORT ?= 8080
+BIN := .venv/bin
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.venv/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "status-guard needs Python 3.11 or newer; $(PYTHON) is %d.%d. Say which: make PYTHON=python3.12" % sys.version_info[:2])'
+	@$(PYTHON) -m venv .venv || { echo "python3 -m venv failed; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@touch $@
+
+.venv/.installed: .venv/.made requirements.lock pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.dev: .venv/.installed requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+.PHONY: install
+install: .venv/.installed ## Make .venv with the status-guard command in it
+
+.PHONY: run
+run: install certs/dev/tls.crt ## Serve the webhook with manifests/rules on https://HOST:PORT
+	@HOST=$(HOST) PORT=$(PORT) sh manifests/hello.sh
+	@exec $(BIN)/status-guard serve --roles webhook --rules manifests/rules --host $(HOST) --port $(PORT) --ops-port $(OPS_PORT) \
+	  --tls-cert certs/dev/tls.crt --tls-key certs/dev/tls.key
+
+certs/dev/tls.crt: | .venv/.installed
+	$(BIN)/status-guard certs dev --out certs/dev
+
+.PHONY: test
+test: .venv/.dev lint types contracts ## Everything CI requires
+	$(BIN)/pytest --cov --cov-report= 
+	$(BIN)/coverage report --include='app/core/*' --fail-under=100
+	$(BIN)/coverage report --fail-under=95
+
+.PHONY: quick
+quick: .venv/.dev ## The inner loop: lint, then the tests that start no process
+	$(BIN)/ruff check --quiet .
+	$(BIN)/pytest -q -x tests/core tests/api
+
+.PHONY: lint
+lint: .venv/.dev ## ruff: every rule but the commented ignore list, and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+.PHONY: types
+types: .venv/.dev ## mypy strict
+	$(BIN)/mypy
+
+.PHONY: contracts
+contracts: .venv/.dev ## Imports point down only
+	$(BIN)/lint-imports
+
+.PHONY: bench
+bench: .venv/.installed ## CPU, memory and start against a lean Go webhook, in one interleaved run
+	$(BIN)/python bench/run.py
+
+LOCK := $(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
+        --no-emit-options --allow-unsafe --strip-extras --no-header --upgrade
+.PHONY: lock
+lock: .venv/.dev ## Resolve the dependencies anew
+	$(LOCK) --build-deps-for=editable --output-file requirements.lock pyproject.toml
+	$(LOCK) --extra dev --constraint requirements.lock --output-file requirements-dev.lock
+
+.PHONY: clean
+clean: ## Remove what make made, development certificates included
+	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* certs/dev bench/.build

@@ -1,0 +1,1 @@
+"""The HTTP edge: bytes to core values and back."""
