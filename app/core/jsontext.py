@@ -7,6 +7,7 @@ writers cannot tell the two apart.
 """
 
 import json
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
@@ -16,19 +17,23 @@ from msgspec import Raw
 JSON: TypeAlias = Any
 """A decoded JSON value; only ``decode`` makes them."""
 
+Identity: TypeAlias = tuple[str, str]
+
 ABSENT: Final = Raw(b"")
 
 _OPEN_OBJECT: Final = ord("{")
 _OPEN_LIST: Final = ord("[")
+_QUOTE: Final = ord('"')
 _SPACE_OR_CLOSE: Final = b"} \t\r\n"
 
 _members = msgspec.json.Decoder(dict[str, Raw])
 _items = msgspec.json.Decoder(list[Raw])
+_text = msgspec.json.Decoder(str)
 
 
 def present(raw: Raw) -> bool:
     """Whether there is a value: neither missing nor ``null``."""
-    return raw != ABSENT and raw != b"null"
+    return raw not in (ABSENT, b"null")
 
 
 def is_object(raw: Raw) -> bool:
@@ -58,14 +63,22 @@ def items(raw: Raw) -> list[Raw]:
     return _items.decode(raw) if is_list(raw) else []
 
 
+def join_list(raws: Iterable[Raw]) -> Raw:
+    """A list of these values, each as it was written."""
+    return Raw(b"[" + b",".join(raws) + b"]")
+
+
 def text(raw: Raw) -> str | None:
     """The string, if the value is one."""
-    decoded = decode(raw)
-    return decoded if isinstance(decoded, str) else None
+    return _text.decode(raw) if raw != ABSENT and memoryview(raw)[0] == _QUOTE else None
 
 
 def decode(raw: Raw) -> JSON:
-    """The value itself; ``None`` where there is none. Numbers keep all their digits (``Decimal`` for fractions)."""
+    """The value itself; ``None`` where there is none. Numbers keep all their digits (``Decimal`` for fractions).
+
+    Raises:
+        RecursionError: for a value nested deeper than Python's stack.
+    """
     return json.loads(bytes(raw), parse_float=Decimal) if raw != ABSENT else None
 
 
@@ -75,32 +88,40 @@ def encode(value: JSON) -> Raw:
 
 
 def same(left: Raw, right: Raw) -> bool:
-    """Whether two texts hold the same JSON value. Key order and white space do not matter, types do: 1, 1.0, true."""
+    """Whether two texts hold the same JSON value. Key order and white space do not matter, types do: 1, 1.0, true.
+
+    Values nested deeper than Python's stack are the same only if their texts are.
+    """
     if left == right:
         return True
-    todo = [(decode(left), decode(right))]
-    while todo:  # a loop, because a value may be nested deeper than Python's stack
-        a, b = todo.pop()
+    try:
+        pairs = [(decode(left), decode(right))]
+    except RecursionError:
+        return False
+    while pairs:  # a loop, because a value may be nested nearly as deep as the stack
+        a, b = pairs.pop()
         if type(a) is not type(b):
             return False
-        if isinstance(a, dict):
-            if a.keys() != b.keys():
-                return False
-            todo.extend((a[key], b[key]) for key in a)
-        elif isinstance(a, list):
-            if len(a) != len(b):
-                return False
-            todo.extend(zip(a, b, strict=True))
+        if isinstance(a, dict) and a.keys() == b.keys():
+            pairs += ((a[key], b[key]) for key in a)
+        elif isinstance(a, list) and len(a) == len(b):
+            pairs += zip(a, b, strict=True)
         elif a != b:
             return False
     return True
 
 
-def identity(raw: Raw) -> tuple[str, object] | None:
-    """A hashable stand-in for the value of a list item's key, distinct for 1, 1.0, "1" and true; ``None`` for none."""
+def identity(raw: Raw) -> Identity | None:
+    """A hashable stand-in for the value of a list item's key, distinct for 1, 1.0, "1" and true; ``None`` for none.
+
+    The second part is how messages show it: the string itself, the text of anything else with its keys in order.
+    """
     if not present(raw):
         return None
-    value = decode(raw)
-    if isinstance(value, dict | list):
-        return ("json", json.dumps(value, sort_keys=True, default=str))
-    return (type(value).__name__, value)
+    string = text(raw)
+    if string is not None:
+        return ("string", string)
+    try:
+        return ("other", json.dumps(json.loads(bytes(raw)), sort_keys=True))
+    except RecursionError:
+        return ("other", bytes(raw).decode())

@@ -1,6 +1,6 @@
 """The stable ids of the rules, as messages, metrics, docs/rules.md and the case table use them.
 
-An id is never reused and never changes its meaning; docs/rules.md has one section for each (a test holds them together).
+An id is never reused and never changes its meaning; docs/rules.md has one section for each, held together by a test.
 """
 
 from enum import StrEnum

@@ -1,0 +1,160 @@
+"""Bytes to core values and back: the one place that reads and writes AdmissionReviews."""
+
+from http import HTTPStatus
+from typing import Final, Literal
+
+import msgspec
+from msgspec import Struct
+
+from app.api.faults import Fault
+from app.core.review import AdmissionRequest, AdmissionReview, KubernetesObject
+from app.core.verdict import Action, Finding, Verdict
+
+LARGEST_REVIEW: Final = 7 * 1024 * 1024
+"""Bytes. The API server takes requests of 3 MiB; a review holds the old and the new object, and 1 MiB for the rest."""
+
+MOST_CAUSES: Final = 100
+"""kubectl prints every cause on a line of its own; nobody reads more, and a wiped map may have 60,000 keys."""
+
+_review = msgspec.json.Decoder(AdmissionReview)
+_encode = msgspec.json.Encoder().encode
+
+
+class Cause(Struct, frozen=True, omit_defaults=True):
+    """``StatusCause`` of meta/v1; kubectl prints ``field: message``."""
+
+    message: str
+    field: str
+    reason: str = ""
+
+
+class Details(Struct, frozen=True, omit_defaults=True):
+    """``StatusDetails`` of meta/v1."""
+
+    name: str
+    group: str
+    kind: str
+    causes: list[Cause]
+
+
+class DenialStatus(Struct, frozen=True, rename="camel"):
+    """``Status`` of meta/v1, as a denied write's client gets it."""
+
+    message: str
+    details: Details
+    code: int = HTTPStatus.UNPROCESSABLE_ENTITY.value
+    reason: str = "Invalid"
+    status: str = "Failure"
+
+
+class AdmissionResponse(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """``AdmissionReview.response``; an allowed write that needs nothing has ``uid`` and ``allowed`` alone."""
+
+    uid: str
+    allowed: bool
+    patch_type: Literal["JSONPatch"] | None = None
+    patch: bytes | None = None  # encoded as base64, as Kubernetes wants it
+    warnings: tuple[str, ...] = ()
+    audit_annotations: dict[str, str] = {}
+    status: DenialStatus | None = None
+
+
+class ReviewAnswer(Struct, frozen=True, rename="camel"):
+    """The envelope of an answer."""
+
+    response: AdmissionResponse
+    api_version: Literal["admission.k8s.io/v1"] = "admission.k8s.io/v1"
+    kind: Literal["AdmissionReview"] = "AdmissionReview"
+
+
+def decode(body: bytes) -> AdmissionRequest:
+    """Read a review.
+
+    Raises:
+        Fault: 400 for anything but a v1 review whose parts agree with each other.
+    """
+    try:
+        # what the decision skips or puts back as it stands is not decoded: its encoding is checked here
+        if not body.isascii():
+            body.decode()
+        request = _review.decode(body).request
+    except UnicodeDecodeError:
+        raise Fault(HTTPStatus.BAD_REQUEST, "The body is not UTF-8.") from None
+    except RecursionError:
+        raise Fault(HTTPStatus.BAD_REQUEST, "The body is nested too deeply.") from None
+    except msgspec.ValidationError as error:  # names a type and a path of ours, never a value
+        raise Fault(HTTPStatus.BAD_REQUEST, f"The body is no AdmissionReview of admission.k8s.io/v1: {error}") from None
+    except msgspec.DecodeError as error:
+        raise Fault(HTTPStatus.BAD_REQUEST, f"The body is not JSON: {error}") from None
+    _require_agreement(request)
+    return request
+
+
+def _require_agreement(request: AdmissionRequest) -> None:
+    """An UPDATE has both objects, and they are of the kind and version it names.
+
+    A crafted or mangled review could otherwise be judged by one kind's rules and stored as another.
+    """
+    if request.operation != "UPDATE":
+        return
+    for place, thing in (("object", request.object), ("oldObject", request.old_object)):
+        if thing is None:
+            raise Fault(HTTPStatus.BAD_REQUEST, f"request.{place} is missing from an UPDATE.")
+        if not _agrees(thing, request):
+            detail = (
+                f"request.{place} is not of the group, version and kind that request.kind and request.resource name."
+            )
+            raise Fault(HTTPStatus.BAD_REQUEST, detail)
+
+
+def _agrees(thing: KubernetesObject, request: AdmissionRequest) -> bool:
+    resource, kind = request.resource, request.kind
+    if thing.api_version:
+        group, _, version = thing.api_version.rpartition("/")
+        if (group, version) != (resource.group, resource.version):
+            return False
+    if not kind.kind:
+        return True
+    named = (kind.group, kind.version) == (resource.group, resource.version)
+    return named and thing.kind in {"", kind.kind}
+
+
+def encode(request: AdmissionRequest, verdict: Verdict) -> bytes:
+    """The answer to a review: the uid echoed, and no more than the verdict asks for."""
+    if verdict.action is Action.DENIED:
+        response = AdmissionResponse(
+            request.uid,
+            allowed=False,
+            warnings=verdict.warnings,
+            audit_annotations=dict(verdict.audit_annotations),
+            status=DenialStatus(verdict.message, _details(request, verdict)),
+        )
+    elif verdict.patch:
+        response = AdmissionResponse(
+            request.uid,
+            allowed=True,
+            patch_type="JSONPatch",
+            patch=verdict.patch,
+            warnings=verdict.warnings,
+            audit_annotations=dict(verdict.audit_annotations),
+        )
+    else:
+        response = AdmissionResponse(
+            request.uid,
+            allowed=True,
+            warnings=verdict.warnings,
+            audit_annotations=dict(verdict.audit_annotations),
+        )
+    return _encode(ReviewAnswer(response))
+
+
+def _details(request: AdmissionRequest, verdict: Verdict) -> Details:
+    causes = [_cause(finding, "FieldValueRequired") for finding in verdict.findings[:MOST_CAUSES]]
+    if (more := len(verdict.findings) - MOST_CAUSES) > 0:
+        causes.append(Cause(f"and {more} more", verdict.findings[-1].path))
+    causes += [_cause(hint) for hint in verdict.hints]
+    return Details(request.name or "", request.resource.group, request.kind.kind or request.resource.resource, causes)
+
+
+def _cause(finding: Finding, reason: str = "") -> Cause:
+    return Cause(finding.message, finding.path, reason)

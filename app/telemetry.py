@@ -1,0 +1,138 @@
+"""What an operator sees: one structured log line for each decision that matters, and metrics.
+
+Nothing here ever gets a whole object: paths, names, users and rule ids, never values.
+"""
+
+import logging
+import sys
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client.exposition import generate_latest
+
+from app.core.review import AdmissionRequest
+from app.core.verdict import Action, Endpoint, Verdict
+
+MOST_PATHS: Final = 20
+"""Paths in one log line; the count of all stands beside them."""
+
+_BUCKETS: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1, 3, 10, 30)
+"""Seconds: from the decision's own cost (0.1 ms) to the API server's longest webhook timeout (30 s)."""
+
+METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+log: Final = structlog.get_logger()
+
+
+def configure_logging() -> None:
+    """Send every log line, the HTTP server's included, to standard error as one line of JSON."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(serializer=_dumps),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(level=logging.WARNING, handlers=[_ToStructlog()], force=True)
+
+
+def _dumps(event: object, **_: object) -> bytes:
+    return msgspec.json.encode(event, enc_hook=str)
+
+
+class _ToStructlog(logging.Handler):
+    """Libraries that log through the standard library speak the same JSON."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        log.log(record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info or None)
+
+
+class Telemetry:
+    """The process's metrics, and the decision log."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self._requests = Counter(
+            "status_guard_requests",
+            "Admission reviews answered, by the guard that applied, the deciding rule (docs/rules.md) and what was done.",
+            ["endpoint", "guard", "rule", "action", "dry_run"],
+            registry=self.registry,
+        )
+        self._faults = Counter(
+            "status_guard_faults",
+            "Requests answered with an HTTP error, which leaves the decision to the failurePolicy.",
+            ["endpoint", "code"],
+            registry=self.registry,
+        )
+        self._restored = Counter(
+            "status_guard_losses_restored",
+            "Losses put back in answers. Whether the write was then stored, the API server alone knows.",
+            ["group", "resource", "rule"],
+            registry=self.registry,
+        )
+        self._duration = Histogram(
+            "status_guard_request_duration_seconds",
+            "From the request's headers to its answer.",
+            ["endpoint"],
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
+        self._observe = {endpoint: self._duration.labels(endpoint.value).observe for endpoint in Endpoint}
+        self._count: dict[tuple[object, ...], Callable[[], None]] = {}
+
+    def gauge(self, name: str, help_text: str, read: Callable[[], float]) -> None:
+        """Export a value that is read when metrics are."""
+        Gauge(name, help_text, registry=self.registry).set_function(read)
+
+    def exposition(self) -> bytes:
+        """All metrics in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+    def decision(self, endpoint: Endpoint, request: AdmissionRequest, verdict: Verdict, seconds: float) -> None:
+        """Count one answered review, and log it if something was lost or undone."""
+        self._observe[endpoint](seconds)
+        key = (endpoint, verdict.guard, verdict.rules[0], verdict.action, request.dry_run)
+        count = self._count.get(key)
+        if count is None:
+            labels = (endpoint, verdict.guard, verdict.rules[0], verdict.action, "true" if request.dry_run else "false")
+            count = self._count[key] = self._requests.labels(*labels).inc
+        count()
+        if verdict.action is Action.ALLOWED or request.dry_run:
+            return
+        if verdict.action is Action.RESTORED:
+            resource = request.resource
+            for finding in verdict.findings:
+                self._restored.labels(resource.group, resource.resource, finding.rule).inc()
+        self._log(endpoint, request, verdict)
+
+    def _log(self, endpoint: Endpoint, request: AdmissionRequest, verdict: Verdict) -> None:
+        resource = request.resource
+        log.info(
+            verdict.action.value,
+            uid=request.uid,
+            endpoint=endpoint.value,
+            guard=verdict.guard,
+            group=resource.group,
+            version=resource.version,
+            resource=resource.resource,
+            subresource=request.sub_resource or "",
+            namespace=request.namespace or "",
+            name=request.name or "",
+            user=request.user_info.username,
+            rules=verdict.rules,
+            paths=[finding.path for finding in verdict.findings[:MOST_PATHS]],
+            lost=len(verdict.findings),
+        )
+
+    def fault(self, endpoint: Endpoint, code: int, detail: str, **context: Any) -> None:
+        """Count and log a request that got no verdict."""
+        self._faults.labels(endpoint.value, str(code)).inc()
+        log.warning("fault", endpoint=endpoint.value, code=code, detail=detail, **context)
