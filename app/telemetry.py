@@ -6,7 +6,7 @@ Nothing here ever gets a whole object: paths, names, users and rule ids, never v
 import logging
 import sys
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import structlog
@@ -62,7 +62,7 @@ class Telemetry:
         ProcessCollector(registry=self.registry)
         self._requests = Counter(
             "status_guard_requests",
-            "Admission reviews answered, by the guard that applied, the deciding rule (docs/rules.md) and what was done.",
+            "Reviews answered, by the guard that applied, the deciding rule (docs/rules.md) and what was done.",
             ["endpoint", "guard", "rule", "action", "dry_run"],
             registry=self.registry,
         )
@@ -132,7 +132,7 @@ class Telemetry:
             lost=len(verdict.findings),
         )
 
-    def fault(self, endpoint: Endpoint, code: int, detail: str, **context: Any) -> None:
+    def fault(self, endpoint: Endpoint, code: int, detail: str) -> None:
         """Count and log a request that got no verdict."""
         self._faults.labels(endpoint.value, str(code)).inc()
-        log.warning("fault", endpoint=endpoint.value, code=code, detail=detail, **context)
+        log.warning("fault", endpoint=endpoint.value, code=code, detail=detail)

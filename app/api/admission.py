@@ -1,7 +1,7 @@
 """POST /mutate and POST /validate: the admission endpoints, as one small ASGI application.
 
-It stands in front of FastAPI, because routing and dependency solving would cost more than the decision (bench/README.md);
-FastAPI documents the same endpoints and serves everything else.
+It stands in front of FastAPI, because routing and dependency solving would cost more than the decision does
+(bench/README.md); FastAPI documents the same endpoints and serves everything else.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """Faults: what is wrong with a request or with us, as opposed to with the write it asks about.
 
-A verdict, denial included, is HTTP 200. A fault is HTTP 4xx or 5xx with ``application/problem+json`` (RFC 9457), so that
-the operator's failurePolicy decides. No fault echoes anything of the request: reviews carry Secrets and tokens.
+A verdict, denial included, is HTTP 200. A fault is HTTP 4xx or 5xx with ``application/problem+json`` (RFC 9457), so
+that the operator's failurePolicy decides. No fault echoes anything of the request: reviews carry Secrets and tokens.
 """
 
 from http import HTTPStatus

@@ -101,9 +101,7 @@ def _require_agreement(request: AdmissionRequest) -> None:
         if thing is None:
             raise Fault(HTTPStatus.BAD_REQUEST, f"request.{place} is missing from an UPDATE.")
         if not _agrees(thing, request):
-            detail = (
-                f"request.{place} is not of the group, version and kind that request.kind and request.resource name."
-            )
+            detail = f"request.{place} is not of the kind and version that request.kind and request.resource name."
             raise Fault(HTTPStatus.BAD_REQUEST, detail)
 
 

@@ -104,5 +104,8 @@ def listed(findings: Sequence[Finding]) -> str:
 
 def printable(text: str, longest: int) -> str:
     """Text that is safe in an HTTP header and a terminal, cut to a length in characters."""
-    text = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text[: longest + 1])
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+    if len(text) > longest:
+        text = f"{text[: longest - 1]}…"
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
