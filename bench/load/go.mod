@@ -1,0 +1,3 @@
+module statusguard.io/bench/load
+
+go 1.24

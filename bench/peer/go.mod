@@ -1,0 +1,3 @@
+module statusguard.io/bench/peer
+
+go 1.24
