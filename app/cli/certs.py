@@ -1,0 +1,97 @@
+"""``status-guard certs``: certificates to develop with."""
+
+import os
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from app.certificates import DevelopmentPair
+
+certs_app = typer.Typer(no_args_is_help=True)
+
+_CA: Final = "ca.crt"
+_CERTIFICATE: Final = "tls.crt"
+_KEY: Final = "tls.key"
+
+_EXIT_BAD_INPUT: Final = 2
+"""As everywhere in this command: 2 says that what was asked for cannot be done as asked."""
+
+
+@certs_app.callback()
+def certs() -> None:
+    """Make certificates."""
+
+
+@certs_app.command()
+def dev(
+    out: Annotated[Path, typer.Option(help="Directory for ca.crt, tls.crt and tls.key; made with mode 0700.")],
+    host: Annotated[
+        list[str] | None,
+        typer.Option(help="A further DNS name or IP address to serve under; may be given several times."),
+    ] = None,
+) -> None:
+    """Make a certificate for localhost, 127.0.0.1 and ::1, and a CA to trust it by.
+
+    Run again, it keeps what is there while it is good: the files belong
+    together, cover the names and have a third of their life left. Otherwise
+    it makes new ones, and a running server picks them up.
+
+    Example:
+      status-guard certs dev --out certs/dev --host host.docker.internal
+      curl --cacert certs/dev/ca.crt https://localhost:8443/
+    """
+    # Imported here: `cryptography` takes some 25 ms, which every other command would pay.
+    from app.certificates import BadNameError, development_pair, renewal_time, why_renew  # noqa: PLC0415
+
+    now = datetime.now(UTC)  # noqa: TID251 -- a command is an edge
+    names = host or []
+    try:
+        present = _read(out)
+        reason = why_renew(present, names, now) if present else "there was none"
+        if present and reason is None:
+            typer.echo(
+                f"Kept {out / _CERTIFICATE}; it is due for renewal on {renewal_time(present.certificate):%Y-%m-%d}."
+            )
+            return
+        pair = development_pair(names, now)
+        _write(out, pair)
+    except (BadNameError, OSError) as error:
+        typer.echo(f"No certificates made: {error}", err=True)
+        raise typer.Exit(_EXIT_BAD_INPUT) from error
+    typer.echo(f"Made {out / _CERTIFICATE}, because {reason}; clients trust it by {out / _CA}.")
+
+
+def _read(directory: Path) -> "DevelopmentPair | None":
+    from app.certificates import DevelopmentPair  # noqa: PLC0415 -- see dev
+
+    try:
+        return DevelopmentPair(*((directory / name).read_bytes() for name in (_CA, _CERTIFICATE, _KEY)))
+    except FileNotFoundError:
+        return None
+
+
+def _write(directory: Path, pair: "DevelopmentPair") -> None:
+    """Replace each file whole. Between two of them the pair does not match: a server waits, the next run repairs."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name, content, mode in (
+        (_KEY, pair.key, 0o600),
+        (_CERTIFICATE, pair.certificate, 0o644),
+        (_CA, pair.ca, 0o644),
+    ):
+        _replace(directory / name, content, mode)
+
+
+def _replace(path: Path, content: bytes, mode: int) -> None:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600 from the start
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        Path(temporary).chmod(mode)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
