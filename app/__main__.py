@@ -1,0 +1,5 @@
+"""``python -m app`` is ``status-guard``."""
+
+from app.cli import main
+
+main()

@@ -1,0 +1,248 @@
+"""The composition root: the only module that knows all parts, and how they start and stop together."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Final
+
+import uvicorn
+import uvloop
+
+from app.api.admission import LONGEST_WAIT, Admission, Application, Front, Receive, Scope, Send
+from app.api.health import Health, Ops
+from app.api.probe import served_fingerprint
+from app.rules import RuleSource
+from app.settings import Settings, SettingsError
+from app.telemetry import Telemetry, configure_logging, log
+from app.tls import ServingCertificate
+
+POLL: Final = 2.0
+"""Seconds between two looks at rules and certificates. Mounted files change without events worth the name (kubelet
+swaps a link), and kubelet itself takes up to a minute; reading a few files costs under a millisecond."""
+
+KEEP_ALIVE: Final = 120
+"""Seconds. The API server's client keeps idle connections for 90; ending them first would break its next call."""
+
+MOST_CONNECTIONS: Final = 1024
+"""Open connections; beyond them uvicorn answers 503. A TLS connection costs some 50 KB."""
+
+NEAR_EXPIRY: Final = 7 * 24 * 3600
+"""Seconds before the certificate's end at which readiness starts to say so: time to act on a working day."""
+
+
+class Webhook:
+    """The webhook role: its parts, made once.
+
+    Raises:
+        SettingsError: something it needs is not set.
+        RulesError: the rule documents cannot be used.
+        CertificateError: the certificate cannot be served.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        if not (settings.rules and settings.tls_cert and settings.tls_key) or settings.incomplete():
+            raise SettingsError(settings.incomplete())
+        self.draining = False
+        self.serving = False
+        self.rules = RuleSource([settings.rules])
+        self.certificate = ServingCertificate(
+            settings.tls_cert,
+            settings.tls_key,
+            client_ca=settings.client_ca,
+            client_names=frozenset(settings.client_name),
+        )
+        self.telemetry = Telemetry()
+        self.admission = Admission(lambda: self.rules.current.guards, self.telemetry, lambda: self.draining)
+        self.socket = _listen(settings.host, settings.port)
+        checks = {
+            "serving": self._check_serving,
+            "rules": self._check_rules,
+            "certificate": self._check_certificate,
+            "tls": self._check_tls,
+        }
+        self.ops = Ops(checks, self.telemetry)
+        self._export()
+
+    def _export(self) -> None:
+        gauge = self.telemetry.gauge
+        rules, certificate = self.rules, self.certificate
+        gauge("status_guard_requests_in_flight", "Requests being answered.", lambda: self.admission.in_flight)
+        gauge("status_guard_rules_generation", "Rule sets accepted since the start.", lambda: rules.generation)
+        gauge("status_guard_rules_guards", "Guards in force.", lambda: len(rules.current.guards))
+        gauge("status_guard_rules_reload_failures", "Rule sets refused since the start.", lambda: rules.failures)
+        gauge("status_guard_certificate_expiry_seconds", "Seconds until the served certificate ends.", self._left)
+        gauge(
+            "status_guard_certificate_reload_failures",
+            "Certificate pairs refused since the start.",
+            lambda: certificate.failures,
+        )
+
+    def _left(self) -> float:
+        now = datetime.now(UTC)  # noqa: TID251 - read when metrics and readiness are
+        return (self.certificate.not_after - now).total_seconds()
+
+    async def _check_serving(self) -> Health:
+        if self.draining:
+            return Health(ok=False, detail="shutting down")
+        return Health(ok=self.serving, detail="" if self.serving else "starting")
+
+    async def _check_rules(self) -> Health:
+        """An earlier good set goes on working, so a refused one is said here and is no reason to be unready."""
+        current = f"generation {self.rules.generation}, {len(self.rules.current.guards)} guards"
+        error = self.rules.last_error
+        return Health(ok=True, detail=f"{current}; the rules on disk are refused: {error}" if error else current)
+
+    async def _check_certificate(self) -> Health:
+        until = f"valid until {self.certificate.not_after.isoformat()}"
+        error = self.certificate.last_error
+        refused = f"; the files on disk are refused: {error}" if error else ""
+        left = self._left()
+        if left < 0:
+            return Health(ok=False, detail=f"expired, was {until}{refused}")
+        return Health(ok=True, detail=f"{'expires soon, ' if left < NEAR_EXPIRY else ''}{until}{refused}")
+
+    async def _check_tls(self) -> Health:
+        """Dials its own port as the API server would: what is served has to be the current certificate."""
+        try:
+            fingerprint = await served_fingerprint(self.socket)
+        except (OSError, TimeoutError) as error:
+            return Health(ok=False, detail=f"own TLS port does not answer: {type(error).__name__}")
+        current = fingerprint == self.certificate.fingerprint
+        return Health(ok=current, detail="" if current else "another certificate is served than the current one")
+
+    def poll(self) -> None:
+        """Look at rules and certificates once; log what came of it."""
+        rules = self.rules.reload_if_changed()
+        if rules.outcome == "accepted":
+            log.info("rules accepted", generation=self.rules.generation, guards=len(self.rules.current.guards))
+        elif rules.outcome == "refused":
+            log.error("rules refused; the earlier set stays in force", mistakes=str(self.rules.last_error).splitlines())
+        pair = self.certificate.reload_if_changed()
+        if pair.outcome == "accepted":
+            log.info("certificate accepted", not_after=self.certificate.not_after.isoformat())
+        elif pair.outcome == "refused":
+            log.error("certificate refused; the earlier pair stays in force", reason=pair.error)
+
+
+class Documented:
+    """The FastAPI application, made when it is first asked for.
+
+    The API server never needs it, and importing it would be most of the time from exec to the first answer.
+    """
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+        self._api: Application | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass one scope on."""
+        if self._api is None:
+            from app.api.documented import create_api  # noqa: PLC0415 - see the class
+
+            self._api = create_api(self._admission)
+        await self._api(scope, receive, send)
+
+
+def create_app(webhook: Webhook) -> Application:
+    """The HTTPS listener's application."""
+    return Front(webhook.admission, Documented(webhook.admission))
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT, then drain; returns when the last request is answered.
+
+    Raises:
+        SettingsError, RulesError, CertificateError, OSError: it could not start; the text says what to do.
+    """
+    configure_logging()
+    webhook = Webhook(settings)
+    ops_socket = _listen(settings.host, settings.ops_port)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_run(webhook, ops_socket, settings.drain.total_seconds()))
+
+
+async def _run(webhook: Webhook, ops_socket: socket.socket, drain: float) -> None:
+    main = uvicorn.Server(_config(create_app(webhook), tls=webhook.certificate))
+    ops = uvicorn.Server(_config(webhook.ops))
+    main_task = asyncio.create_task(main.serve(sockets=[webhook.socket]))
+    ops_task = asyncio.create_task(ops.serve(sockets=[ops_socket]))
+    poller = asyncio.create_task(_poll(webhook))
+    await asyncio.sleep(0)  # both servers have now taken the signals; from here on they are ours
+    stop = _on_signals(lambda: _exit_at_once(main, ops))
+    webhook.serving = True
+    log.info(
+        "serving", address=_address(webhook.socket), ops=_address(ops_socket), guards=len(webhook.rules.current.guards)
+    )
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait({stopped, main_task, ops_task}, return_when=asyncio.FIRST_COMPLETED)
+    webhook.draining = True
+    log.info("draining", seconds=drain)
+    if stop.is_set():
+        await asyncio.sleep(drain)
+    main.should_exit = True
+    await main_task
+    ops.should_exit = True
+    await ops_task
+    for task in (stopped, poller):
+        task.cancel()
+    log.info("stopped")
+
+
+def _on_signals(again: Callable[[], None]) -> asyncio.Event:
+    """An event for the first SIGTERM or SIGINT; ``again`` is called for every further one."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def caught() -> None:
+        if stop.is_set():
+            again()
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, caught)
+    return stop
+
+
+def _exit_at_once(*servers: uvicorn.Server) -> None:
+    for server in servers:
+        server.should_exit = server.force_exit = True
+
+
+async def _poll(webhook: Webhook) -> None:
+    while True:
+        await asyncio.sleep(POLL)
+        try:
+            await asyncio.to_thread(webhook.poll)
+        except Exception:  # noqa: BLE001 - the next look may go well, and requests must not suffer from this one
+            log.exception("could not look at rules and certificates")
+
+
+def _config(app: Callable[..., Awaitable[None]], tls: ServingCertificate | None = None) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        limit_concurrency=MOST_CONNECTIONS,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=int(LONGEST_WAIT),
+        ssl_context_factory=(lambda _config, _default: tls.listener_context) if tls else None,
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A bound socket, made before anything else is started, so that a taken port is an error at once."""
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    return socket.create_server(address[:2], family=family, backlog=MOST_CONNECTIONS)
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,169 @@
+"""The settings of ``status-guard serve``, each documented where it is defined.
+
+Every one is a command line option (``--ops-port``) and an environment variable (``STATUS_GUARD_OPS_PORT``); the option
+wins. A ``STATUS_GUARD_…`` variable that is none of them is an error: a misspelt one would do nothing, silently.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from app.core import duration
+
+PREFIX: Final = "STATUS_GUARD_"
+
+_SERVICE_LINK: Final = re.compile(r"_SERVICE_(HOST|PORT(_.*)?)$|_PORT(_\d+_(TCP|UDP|SCTP)(_.*)?)?$")
+_SERVICE_LINK_HINT: Final = (
+    "Kubernetes sets such variables in every pod for a Service named status-guard;"
+    " put enableServiceLinks: false into the pod's spec"
+)
+
+
+class SettingsError(ValueError):
+    """The settings do not make sense; every mistake on a line of its own, each with what to do."""
+
+
+class Role(StrEnum):
+    """What a process does."""
+
+    WEBHOOK = "webhook"
+
+
+def _words(value: object) -> object:
+    """Lists are written with commas: ``webhook,keeper``."""
+    if isinstance(value, str):
+        return [word.strip() for word in value.split(",") if word.strip()]
+    return value
+
+
+def _span(value: object) -> object:
+    return duration.parse(value) if isinstance(value, str) else value
+
+
+class Settings(BaseModel):
+    """The effective settings of one process."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    roles: Annotated[tuple[Role, ...], BeforeValidator(_words)] = Field(
+        (Role.WEBHOOK,), min_length=1, description="What this process does; several are separated by commas."
+    )
+    rules: Path | None = Field(
+        None, description="Folder (or file) with StatusGuard documents. Read again when its content changes."
+    )
+    host: str = Field("127.0.0.1", min_length=1, description="Address to listen on; 0.0.0.0 for all, as in a pod.")
+    port: int = Field(8443, ge=0, le=65535, description="Port of the HTTPS endpoint the API server calls.")
+    ops_port: int = Field(
+        8080, ge=0, le=65535, description="Port of the plain HTTP listener with /livez, /readyz and /metrics."
+    )
+    tls_cert: Path | None = Field(None, description="The serving certificate with its chain, PEM. Reloaded on change.")
+    tls_key: Path | None = Field(None, description="The serving certificate's private key, PEM. Reloaded on change.")
+    client_ca: Path | None = Field(
+        None, description="Only callers with a certificate of this CA (PEM) get an answer: the API server's own."
+    )
+    client_name: Annotated[tuple[str, ...], BeforeValidator(_words)] = Field(
+        (), description="With --client-ca: the common or DNS name the caller's certificate has to have. Repeatable."
+    )
+    drain: Annotated[timedelta, BeforeValidator(_span)] = Field(
+        timedelta(seconds=2),
+        description="How long to go on serving after SIGTERM, while load balancers notice that /readyz fails.",
+    )
+
+    def incomplete(self) -> str:
+        """What is missing before this can be served, in words; empty if nothing is."""
+        missing = [name for name in ("rules", "tls_cert", "tls_key") if getattr(self, name) is None]
+        if Role.WEBHOOK in self.roles and missing:
+            return f"the webhook role needs {' and '.join(f'{flag(name)} (or {variable(name)})' for name in missing)}"
+        if self.client_name and self.client_ca is None:
+            return "--client-name needs --client-ca: without it no certificate is asked for"
+        return ""
+
+
+def flag(name: str) -> str:
+    """The command line option of a setting."""
+    return f"--{name.replace('_', '-')}"
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return f"{PREFIX}{name.upper()}"
+
+
+def read(options: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> Settings:
+    """The effective settings.
+
+    Args:
+        options: what the command line gave, by the setting's name; ``None`` and empty lists stand for "not given".
+        environment: the environment variables.
+
+    Raises:
+        SettingsError: names every setting that is wrong, and every unknown ``STATUS_GUARD_…`` variable.
+    """
+    given = {name: value for name, value in options.items() if value not in (None, (), [])}
+    mistakes = [_unknown(name) for name in environment if name.startswith(PREFIX) and not _is_known(name)]
+    try:
+        settings = Settings.model_validate(_from_environment(environment) | given)
+    except ValidationError as error:
+        mistakes += [_mistake(detail, given, environment) for detail in error.errors(include_url=False)]
+    if mistakes:
+        raise SettingsError("\n".join(mistakes))
+    return settings
+
+
+def origins(options: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Where each setting comes from: an option, a variable or the default."""
+    return {name: _origin(name, options, environment) for name in Settings.model_fields}
+
+
+def _origin(name: str, options: Mapping[str, Any], environment: Mapping[str, str]) -> str:
+    if options.get(name) not in (None, (), []):
+        return f"option {flag(name)}"
+    return f"variable {variable(name)}" if variable(name) in environment else "default"
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: environment[variable(name)] for name in Settings.model_fields if variable(name) in environment}
+
+
+def _is_known(name: str) -> bool:
+    return name.removeprefix(PREFIX).lower() in Settings.model_fields and name == name.upper()
+
+
+def _unknown(name: str) -> str:
+    if _SERVICE_LINK.search(name):
+        return f"{name} is no setting. {_SERVICE_LINK_HINT}."
+    return f"{name} is no setting; 'status-guard settings' lists them all."
+
+
+def _mistake(detail: Any, given: Mapping[str, Any], environment: Mapping[str, str]) -> str:  # noqa: ANN401 - pydantic's
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    name = str(detail["loc"][0])
+    place = _origin(name, given, environment).rpartition(" ")[2]
+    hint = ""
+    if place == variable(name) and "://" in environment[place]:
+        hint = f" {_SERVICE_LINK_HINT}."
+    return f"{place}: {message}.{hint}"
+
+
+def shown(settings: Settings, name: str) -> str:
+    """A setting's value as one would write it on the command line; empty where it is not set."""
+    return _text(getattr(settings, name))
+
+
+def default(name: str) -> str:
+    """A setting's default as one would write it on the command line; empty where there is none."""
+    return _text(Settings.model_fields[name].default)
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return f"{value.total_seconds():g}s" if isinstance(value, timedelta) else str(value)
