@@ -6,9 +6,7 @@ and every part declared ``Raw`` stays the text it was.
 
 from typing import Literal
 
-from msgspec import Raw, Struct
-
-from app.core.jsontext import ABSENT
+from msgspec import Raw, Struct, field
 
 
 class GroupVersionKind(Struct, frozen=True, gc=False):
@@ -39,12 +37,12 @@ class ObjectMeta(Struct, frozen=True, rename="camel", gc=False):
 
     name: str = ""
     namespace: str = ""
-    deletion_timestamp: Raw = ABSENT
-    labels: Raw = ABSENT
-    annotations: Raw = ABSENT
-    finalizers: Raw = ABSENT
-    owner_references: Raw = ABSENT
-    managed_fields: Raw = ABSENT
+    deletion_timestamp: Raw = field(default_factory=Raw)
+    labels: Raw = field(default_factory=Raw)
+    annotations: Raw = field(default_factory=Raw)
+    finalizers: Raw = field(default_factory=Raw)
+    owner_references: Raw = field(default_factory=Raw)
+    managed_fields: Raw = field(default_factory=Raw)
 
 
 class KubernetesObject(Struct, frozen=True, rename="camel", gc=False):
@@ -52,9 +50,9 @@ class KubernetesObject(Struct, frozen=True, rename="camel", gc=False):
 
     api_version: str = ""
     kind: str = ""
-    metadata: ObjectMeta = ObjectMeta()
-    spec: Raw = ABSENT
-    status: Raw = ABSENT
+    metadata: ObjectMeta = field(default_factory=ObjectMeta)
+    spec: Raw = field(default_factory=Raw)
+    status: Raw = field(default_factory=Raw)
 
 
 class Options(Struct, frozen=True, rename="camel", gc=False):
@@ -69,11 +67,11 @@ class AdmissionRequest(Struct, frozen=True, rename="camel"):
     uid: str
     operation: str
     resource: GroupVersionResource
-    kind: GroupVersionKind = GroupVersionKind()
+    kind: GroupVersionKind = field(default_factory=GroupVersionKind)
     sub_resource: str | None = None
     name: str | None = None
     namespace: str | None = None
-    user_info: UserInfo = UserInfo()
+    user_info: UserInfo = field(default_factory=UserInfo)
     object: KubernetesObject | None = None
     old_object: KubernetesObject | None = None
     dry_run: bool | None = None
