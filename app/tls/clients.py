@@ -37,7 +37,7 @@ def checked_connection(names: frozenset[str], refused: Callable[[str], None]) ->
             except ssl.SSLWantReadError:
                 raise
             except ssl.SSLError as error:
-                refused(getattr(error, "verify_message", "") or error.reason or error.strerror or "no reason given")
+                refused(str(error))
                 raise
 
     return CheckedConnection
@@ -60,4 +60,6 @@ def _check(connection: ssl.SSLObject, names: frozenset[str]) -> None:
 
 def _refusal(why: str) -> ssl.SSLCertVerificationError:
     """The error both event loops expect of a failed handshake: they close the connection and go on."""
-    return ssl.SSLCertVerificationError(1, why)
+    error = ssl.SSLCertVerificationError(ssl.SSLErrorNumber.SSL_ERROR_SSL, why)
+    error.library, error.reason = "SSL", "CERTIFICATE_VERIFY_FAILED"  # whoever logs it expects these
+    return error
