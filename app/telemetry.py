@@ -6,14 +6,17 @@ Nothing here ever gets a whole object: paths, names, users and rule ids, never v
 import logging
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.exposition import generate_latest
+from structlog.typing import EventDict
 
-from app.core.review import AdmissionRequest
+from app.core.review import AdmissionRequest, GroupVersionResource
+from app.core.rule_ids import RuleId
 from app.core.verdict import Action, Endpoint, Verdict
 
 MOST_PATHS: Final = 20
@@ -26,15 +29,15 @@ METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 log: Final = structlog.get_logger()
 
+_encode = msgspec.json.Encoder(enc_hook=str).encode
+
 
 def configure_logging() -> None:
     """Send every log line, the HTTP server's included, to standard error as one line of JSON."""
     structlog.configure(
         processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(serializer=_dumps),
+            structlog.processors.ExceptionRenderer(),
+            _line,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
@@ -43,8 +46,10 @@ def configure_logging() -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[_ToStructlog()], force=True)
 
 
-def _dumps(event: object, **_: object) -> bytes:
-    return msgspec.json.encode(event, enc_hook=str)
+def _line(_: object, level: str, event: EventDict) -> bytes:
+    """One line of JSON. A processor of our own, because structlog's three for this cost more than the decision."""
+    now = datetime.now(UTC)  # noqa: TID251 - a log line's time is the clock's
+    return _encode({"time": now, "level": level, **event})
 
 
 class _ToStructlog(logging.Handler):
@@ -86,7 +91,8 @@ class Telemetry:
             registry=self.registry,
         )
         self._observe = {endpoint: self._duration.labels(endpoint.value).observe for endpoint in Endpoint}
-        self._count: dict[tuple[object, ...], Callable[[], None]] = {}
+        # a labelled child, once found: looking it up costs more than counting
+        self._children: dict[tuple[object, ...], Callable[[], None]] = {}
 
     def gauge(self, name: str, help_text: str, read: Callable[[], float]) -> None:
         """Export a value that is read when metrics are."""
@@ -100,18 +106,24 @@ class Telemetry:
         """Count one answered review, and log it if something was lost or undone."""
         self._observe[endpoint](seconds)
         key = (endpoint, verdict.guard, verdict.rules[0], verdict.action, request.dry_run)
-        count = self._count.get(key)
+        count = self._children.get(key)
         if count is None:
             labels = (endpoint, verdict.guard, verdict.rules[0], verdict.action, "true" if request.dry_run else "false")
-            count = self._count[key] = self._requests.labels(*labels).inc
+            count = self._children[key] = self._requests.labels(*labels).inc
         count()
         if verdict.action is Action.ALLOWED or request.dry_run:
             return
         if verdict.action is Action.RESTORED:
-            resource = request.resource
             for finding in verdict.findings:
-                self._restored.labels(resource.group, resource.resource, finding.rule).inc()
+                self._count_restored(request.resource, finding.rule)
         self._log(endpoint, request, verdict)
+
+    def _count_restored(self, resource: GroupVersionResource, rule: RuleId) -> None:
+        key = (resource.group, resource.resource, rule)
+        count = self._children.get(key)
+        if count is None:
+            count = self._children[key] = self._restored.labels(*key).inc
+        count()
 
     def _log(self, endpoint: Endpoint, request: AdmissionRequest, verdict: Verdict) -> None:
         resource = request.resource

@@ -124,7 +124,7 @@ def encode(request: AdmissionRequest, verdict: Verdict) -> bytes:
             request.uid,
             allowed=False,
             warnings=verdict.warnings,
-            audit_annotations=dict(verdict.audit_annotations),
+            audit_annotations=verdict.audit_annotations,
             status=DenialStatus(verdict.message, _details(request, verdict)),
         )
     elif verdict.patch:
@@ -134,14 +134,14 @@ def encode(request: AdmissionRequest, verdict: Verdict) -> bytes:
             patch_type="JSONPatch",
             patch=verdict.patch,
             warnings=verdict.warnings,
-            audit_annotations=dict(verdict.audit_annotations),
+            audit_annotations=verdict.audit_annotations,
         )
     else:
         response = AdmissionResponse(
             request.uid,
             allowed=True,
             warnings=verdict.warnings,
-            audit_annotations=dict(verdict.audit_annotations),
+            audit_annotations=verdict.audit_annotations,
         )
     return _encode(ReviewAnswer(response))
 

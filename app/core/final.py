@@ -6,9 +6,8 @@ retry (Harvester's upgrade_controller.go strips ``latestUpgrade`` from other upg
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from app.core import jsontext
 from app.core.guard import Final, Guard
@@ -19,8 +18,7 @@ from app.core.review import KubernetesObject
 from app.core.rule_ids import RuleId
 
 
-@dataclass(frozen=True, slots=True)
-class Unfinished:
+class Unfinished(Struct, frozen=True):
     """One thing a finished object would not keep, and the addition that keeps it."""
 
     rule: RuleId

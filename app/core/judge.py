@@ -5,9 +5,10 @@ top to bottom it is the order in which rules apply; each rule is a function of i
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+
+from msgspec import Struct
 
 from app.core import deliberate_apply, final, jsontext, losses, override, patch, pointer, wording
 from app.core.guard import Guard, Guards, Mode, WhenSpecAlsoChanges, Writers
@@ -41,8 +42,7 @@ def judge(request: AdmissionRequest, guards: Guards, *, endpoint: Endpoint, now:
     return _weigh(Case(request, guard, old, new, found, endpoint, now))
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     """A guarded write with what it loses."""
 
     request: AdmissionRequest
@@ -99,7 +99,7 @@ def _weigh(case: Case) -> Verdict:
         return _act(case, standing, ignored)
     found = _findings(case.losses)
     if isinstance(forgiven, RuleId):
-        said = {Action.EXEMPTED.value: wording.annotation(case.guard, [forgiven], found)}
+        said = {Action.EXEMPTED.value: wording.annotation(case.guard, [forgiven], wording.listed(found))}
         rules = (forgiven, *_distinct(found))
         return Verdict(Action.EXEMPTED, rules, case.guard.name, found, audit_annotations=said)
     return Verdict(Action.ALLOWED, (RuleId.INTACT,), case.guard.name)
@@ -109,10 +109,11 @@ def _act(case: Case, standing: list[Loss | final.Unfinished], ignored: Unusable 
     """The guard's mode, applied to what stands against the write."""
     action = _action(case)
     found = _findings(standing)
+    listed = wording.listed(found)
     reasons = [RuleId.UNUSABLE_OVERRIDE] if ignored else []
     warnings = [wording.override_warning(ignored)] if ignored else []
     if action in {Action.WARNED, Action.RESTORED}:
-        warnings.insert(0, wording.warning(action, found))
+        warnings.insert(0, wording.warning(action, listed))
     hints: tuple[Finding, ...] = ()
     if action is Action.DENIED:
         hints = _hints(case, undone=any(isinstance(item, final.Unfinished) for item in standing))
@@ -125,8 +126,8 @@ def _act(case: Case, standing: list[Loss | final.Unfinished], ignored: Unusable 
         found,
         patch=patch.text(remedies, case.new) if action is Action.RESTORED else b"",
         warnings=tuple(warnings),
-        audit_annotations={action.value: wording.annotation(case.guard, reasons, found)},
-        message=wording.denial(case.request, found) if action is Action.DENIED else "",
+        audit_annotations={action.value: wording.annotation(case.guard, reasons, listed)},
+        message=wording.denial(case.request, listed) if action is Action.DENIED else "",
         hints=hints,
     )
 

@@ -5,9 +5,8 @@ states by hand. Each function is one rule and knows how to put back what it foun
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from app.core import jsontext
 from app.core.guard import Guard, ProtectedList
@@ -22,16 +21,14 @@ APPEND = "-"
 """RFC 6901's name for the place after a list's last item."""
 
 
-@dataclass(frozen=True, slots=True)
-class Addition:
+class Addition(Struct, frozen=True):
     """One ``add`` operation of a JSON Patch; ``add`` also overwrites, so no other operation is ever needed."""
 
     path: Tokens
     value: Raw
 
 
-@dataclass(frozen=True, slots=True)
-class Loss:
+class Loss(Struct, frozen=True):
     """One protected thing that would be gone. A list item's last token reads ``key=value``."""
 
     rule: RuleId
@@ -175,7 +172,7 @@ def labels(old: KubernetesObject, new: KubernetesObject, protected: tuple[str, .
 
 def finalizers(old: KubernetesObject, new: KubernetesObject, protected: tuple[str, ...]) -> list[Loss]:
     """SG008: a protected finalizer went together with the whole status, as the write behind harvester#7791 does it."""
-    if not protected:
+    if not protected or old.metadata.finalizers == new.metadata.finalizers:
         return []
     has = {jsontext.text(item) for item in jsontext.items(new.metadata.finalizers)}
     lost = [
@@ -195,6 +192,8 @@ def finalizers(old: KubernetesObject, new: KubernetesObject, protected: tuple[st
 
 def owner_references(old: KubernetesObject, new: KubernetesObject) -> list[Loss]:
     """SG009: an owner reference, known by its uid, went together with the whole status."""
+    if old.metadata.owner_references == new.metadata.owner_references:
+        return []
     had, has = _by_key(old.metadata.owner_references, "uid"), _by_key(new.metadata.owner_references, "uid")
     lost = [(identity, item) for identity, item in had.items() if identity not in has]
     at = (METADATA, "ownerReferences")

@@ -8,9 +8,10 @@ part of a path: use ``*`` there.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+
+from msgspec import Struct
 
 from app.core import jsontext, pointer
 from app.core.jsontext import ABSENT
@@ -25,8 +26,7 @@ _RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz
 _FORM: Final = "<RFC 3339 end>; <paths or *>; <reason>"
 
 
-@dataclass(frozen=True, slots=True)
-class Override:
+class Override(Struct, frozen=True):
     """A well-formed override that is in force now."""
 
     paths: frozenset[Tokens]
@@ -37,8 +37,7 @@ class Override:
         return self.everything or any(path[:depth] in self.paths for depth in range(1, len(path) + 1))
 
 
-@dataclass(frozen=True, slots=True)
-class Unusable:
+class Unusable(Struct, frozen=True):
     """An annotation that does not count, and why; the text echoes nothing of it."""
 
     why: str

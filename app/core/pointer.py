@@ -1,5 +1,6 @@
 """JSON Pointers (RFC 6901), as rule documents, messages and patches use them."""
 
+from functools import lru_cache
 from typing import TypeAlias
 
 Tokens: TypeAlias = tuple[str, ...]
@@ -46,6 +47,7 @@ def escape(token: str) -> str:
     return token.replace("~", "~0").replace("/", "~1")
 
 
+@lru_cache(maxsize=1024)  # the same few places come up again and again
 def render(tokens: Tokens) -> str:
     """The pointer's text."""
     return "".join(f"/{escape(token)}" for token in tokens)

@@ -35,8 +35,6 @@ class UserInfo(Struct, frozen=True):
 class ObjectMeta(Struct, frozen=True, rename="camel", gc=False):
     """The object's metadata; ``Raw`` because most requests need none of it."""
 
-    name: str = ""
-    namespace: str = ""
     deletion_timestamp: Raw = field(default_factory=Raw)
     labels: Raw = field(default_factory=Raw)
     annotations: Raw = field(default_factory=Raw)

@@ -1,9 +1,8 @@
 """What the decision comes to: one frozen value, for the webhook, the command line, the keeper and the tests."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
+
+from msgspec import Struct
 
 from app.core.rule_ids import RuleId
 
@@ -26,8 +25,7 @@ class Action(StrEnum):
     DENIED = "denied"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One thing a rule found; ``path`` is a JSON Pointer into the object, a list item's last part is ``key=value``."""
 
     rule: RuleId
@@ -35,11 +33,7 @@ class Finding:
     message: str
 
 
-_NOTHING: Mapping[str, str] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """The answer to one review.
 
     Attributes:
@@ -60,7 +54,7 @@ class Verdict:
     findings: tuple[Finding, ...] = ()
     patch: bytes = b""
     warnings: tuple[str, ...] = ()
-    audit_annotations: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    audit_annotations: dict[str, str] = {}
     message: str = ""
     hints: tuple[Finding, ...] = ()
 

@@ -30,18 +30,21 @@ _MANY: Final = 50
 """As many paths are named at once; nobody reads more, and a wiped map may have 60,000."""
 
 
+_MESSAGES: Final = {rule: f"{rule}: {words}" for rule, words in _GONE.items()}
+
+
 def finding(rule: RuleId, path: str) -> Finding:
     """What a rule found, in words."""
-    return Finding(rule, path, f"{rule}: {_GONE[rule]}")
+    return Finding(rule, path, _MESSAGES[rule])
 
 
-def warning(action: Action, findings: Sequence[Finding]) -> str:
+def warning(action: Action, found: str) -> str:
     """The warning a caller sees when something was put back, or would have been."""
     what = {
         Action.RESTORED: "status-guard put back what this write left out or undid",
         Action.WARNED: "status-guard: this write removes protected state; send all of it, or patch what you change",
     }[action]
-    return printable(f"{what}: {listed(findings)}", LONGEST_WARNING)
+    return printable(f"{what}: {found}", LONGEST_WARNING)
 
 
 def override_warning(unusable: Unusable) -> str:
@@ -52,18 +55,18 @@ def override_warning(unusable: Unusable) -> str:
     )
 
 
-def annotation(guard: Guard, reasons: Sequence[RuleId], findings: Sequence[Finding]) -> str:
+def annotation(guard: Guard, reasons: Sequence[RuleId], found: str) -> str:
     """The value of the audit annotation: guard, reasons beyond the findings' own rules, and what was found."""
     because = f" {' '.join(reasons)}" if reasons else ""
-    return printable(f"{guard.name}{because}: {listed(findings)}", LONGEST_ANNOTATION)
+    return printable(f"{guard.name}{because}: {found}", LONGEST_ANNOTATION)
 
 
-def denial(request: AdmissionRequest, findings: Sequence[Finding]) -> str:
+def denial(request: AdmissionRequest, found: str) -> str:
     """The message of a denied write. kubectl shows the causes in its place."""
     name = request.name or "?"
     where = f"{request.namespace}/{name}" if request.namespace else name
     what = f"{request.resource.resource}.{request.resource.group} {where}".replace(". ", " ")
-    return printable(f"status-guard keeps {what} as it is: {listed(findings)}", LONGEST_ANNOTATION)
+    return printable(f"status-guard keeps {what} as it is: {found}", LONGEST_ANNOTATION)
 
 
 def hints(guard: Guard, *, spec_changed: bool, not_restored: bool, everything: bool) -> tuple[Finding, ...]:
