@@ -43,6 +43,9 @@ def _words(value: object) -> object:
 
 
 def _span(value: object) -> object:
+    """A duration; none at all is one here, though nowhere in a rule document."""
+    if value in {"0", "0s"}:
+        return timedelta()
     return duration.parse(value) if isinstance(value, str) else value
 
 
