@@ -23,7 +23,7 @@ _EXIT_BAD_INPUT: Final = 2
 
 @certs_app.callback()
 def certs() -> None:
-    """Make certificates."""
+    """Make certificates to develop with; a cluster has its own ways."""
 
 
 @certs_app.command()
@@ -51,7 +51,7 @@ def dev(
     names = host or []
     try:
         present = _read(out)
-        reason = why_renew(present, names, now) if present else "there was none"
+        reason = why_renew(present, names, now) if present else "a file was missing"
         if present and reason is None:
             typer.echo(
                 f"Kept {out / _CERTIFICATE}; it is due for renewal on {renewal_time(present.certificate):%Y-%m-%d}."
