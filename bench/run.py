@@ -31,6 +31,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=14, help="after so many no new round begins (default: 14)")
     parser.add_argument("--quick", action="store_true", help="one round of half-second windows: no figures, a check")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="measures whose names begin so")
+    parser.add_argument("--rules", type=Path, default=ROOT / "manifests" / "rules", metavar="DIR", help="served rules")
     parser.add_argument("--go", metavar="FILE", help="a Go compiler to use instead of the one from the package index")
     parser.add_argument(
         "--subject",
@@ -61,6 +62,7 @@ def _status_guard(name: str, rules: Path, pair: tuple[Path, Path]) -> Command:
         "--ops-port": "{ops_port}",
         "--tls-cert": str(pair[0]),
         "--tls-key": str(pair[1]),
+        "--drain": "1ms",  # no load balancer has to notice that a round is over
     }
     return Command(name, (str(STATUS_GUARD), "serve", *(part for option in options.items() for part in option)))
 
@@ -82,7 +84,7 @@ def _courses(given: argparse.Namespace, go: toolchain.Go | None) -> list[Course]
         servers = [_lean(name, go, pair) for name in ("lean Go (subject)", REFERENCE)]
         return [Course(servers, REFERENCE, [measure for measure in against if measure.reference])]
     if against:
-        servers = [_status_guard(SUBJECT, ROOT / "manifests" / "rules", pair)]
+        servers = [_status_guard(SUBJECT, given.rules, pair)]
         servers += [_lean(REFERENCE, go, pair)] if go else []
         courses.append(Course(servers, REFERENCE, against))
     if len(against) < len(chosen):
