@@ -177,15 +177,17 @@ def test_a_resumed_session_does_not_pass_for_a_certificate(
         _shake(context, server.port, None)
 
 
-def test_tls_1_3_gives_no_tickets(workshop: Any, serve: Any, loop_name: str) -> None:
-    """A client that comes back makes a full handshake and so sees the certificate of today."""
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_no_tickets_are_given(workshop: Any, serve: Any, loop_name: str, version: ssl.TLSVersion) -> None:
+    """A client that comes back by TLS 1.3 makes a full handshake, and so sees the certificate of today."""
     serving = ServingCertificate(workshop.certificate, workshop.key)
     context = workshop.client_context()
+    context.maximum_version = version
     with serve(serving, loop_name) as server:
         _, session = _shake(context, server.port, None)
         assert session is None or not session.has_ticket
         resumed, _ = _shake(context, server.port, session)
-    assert not resumed
+    assert not (resumed and version is ssl.TLSVersion.TLSv1_3)
 
 
 def test_an_intermediate_ca_in_the_bundle_is_enough(workshop: Any, serve: Any, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,35 @@ def test_a_pair_out_of_date_is_served_at_the_start_only(workshop: Any, age: int,
     assert words in str(started.out_of_date(workshop.now))
     begin = x509.load_pem_x509_certificate(workshop.certificate.read_bytes()).not_valid_before_utc
     assert started.not_before == begin
+
+
+@pytest.mark.parametrize("loaded", ["a mixed pair", "the old pair"])
+def test_a_rotation_between_hashing_and_loading_is_waited_for(workshop: Any, tmp_path: Path, loaded: str) -> None:
+    """What OpenSSL reads from the files is judged only if it is what was hashed; otherwise both start again."""
+    old, new = workshop.issue(), workshop.issue()
+    workshop.write(old)
+    pipe, key = tmp_path / "pipe", tmp_path / "key"
+    key.write_bytes(new.key)
+    workshop.key.unlink()
+    os.mkfifo(workshop.key)
+    os.mkfifo(pipe)
+
+    def rotate() -> None:
+        # To open a pipe for writing is to wait for its reader, so each step happens within the reading it names.
+        with workshop.key.open("wb") as hashing:
+            pipe.rename(workshop.key)
+            hashing.write(old.key)
+        with workshop.key.open("wb") as loading:
+            workshop.certificate.write_bytes(new.certificate)
+            key.rename(workshop.key)
+            loading.write(new.key if loaded == "a mixed pair" else old.key)
+
+    with ThreadPoolExecutor(1) as pool:
+        rotation = pool.submit(rotate)
+        serving = ServingCertificate(workshop.certificate, workshop.key)
+        rotation.result()
+    assert serving.fingerprint == x509.load_pem_x509_certificate(new.certificate).fingerprint(hashes.SHA256()).hex()
+    assert serving.reload_if_changed().outcome == "unchanged"
 
 
 def test_the_leaf_says_who_it_is(workshop: Any) -> None:
