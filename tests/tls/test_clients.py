@@ -11,6 +11,7 @@ import pytest
 import trustme
 
 from app.tls import ServingCertificate
+from app.tls.clients import checked_connection
 
 _NAMES = frozenset({"kube-apiserver", "aggregator.example"})
 
@@ -199,3 +200,21 @@ def test_an_intermediate_ca_in_the_bundle_is_enough(workshop: Any, serve: Any, t
     with serve(serving) as server:
         server.get(_with_certificate(workshop, intermediate, "kube-apiserver"))
     assert server.answered == 1
+
+
+def test_a_listener_that_forgot_to_ask_lets_nobody_in(workshop: Any) -> None:
+    """Should a context ever lose its demand for a certificate, connections fail instead of passing unchecked."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(workshop.certificate, workshop.key)
+    refusals: list[str] = []
+    context.sslobject_class = checked_connection(frozenset(), refusals.append)
+    up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
+    near = workshop.client_context().wrap_bio(down, up, server_hostname="localhost")
+    far = context.wrap_bio(up, down, server_side=True)
+    for end in (near, far):
+        with pytest.raises(ssl.SSLWantReadError):
+            end.do_handshake()
+    near.do_handshake()
+    with pytest.raises(ssl.SSLCertVerificationError, match="no verified certificate"):
+        far.do_handshake()
+    assert refusals == ["the client showed no verified certificate"]
