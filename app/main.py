@@ -1,6 +1,7 @@
 """The composition root: the only module that knows all parts, and how they start and stop together."""
 
 import asyncio
+import gc
 import signal
 import socket
 from collections.abc import Awaitable, Callable
@@ -74,6 +75,11 @@ class Webhook:
         gauge("status_guard_rules_reload_failures", "Rule sets refused since the start.", lambda: rules.failures)
         gauge("status_guard_certificate_expiry_seconds", "Seconds until the served certificate ends.", self._left)
         gauge(
+            "status_guard_clients_refused",
+            "TLS handshakes ended by the client CA or its names; the readiness check's own are among them.",
+            lambda: certificate.refused_clients,
+        )
+        gauge(
             "status_guard_certificate_reload_failures",
             "Certificate pairs refused since the start.",
             lambda: certificate.failures,
@@ -111,6 +117,11 @@ class Webhook:
             return Health(ok=False, detail=f"own TLS port does not answer: {type(error).__name__}")
         current = fingerprint == self.certificate.fingerprint
         return Health(ok=current, detail="" if current else "another certificate is served than the current one")
+
+    def say_what_is_wrong(self) -> None:
+        """Log at the start what is served all the same, but should not be."""
+        if self._left() < 0:
+            log.error("the certificate has expired", not_after=self.certificate.not_after.isoformat())
 
     def poll(self) -> None:
         """Look at rules and certificates once; log what came of it."""
@@ -172,6 +183,9 @@ async def _run(webhook: Webhook, ops_socket: socket.socket, drain: float) -> Non
     await asyncio.sleep(0)  # both servers have now taken the signals; from here on they are ours
     stop = _on_signals(lambda: _exit_at_once(main, ops))
     webhook.serving = True
+    webhook.say_what_is_wrong()
+    gc.collect()
+    gc.freeze()  # what is loaded by now stays: looking through it again would cost each request several microseconds
     log.info(
         "serving", address=_address(webhook.socket), ops=_address(ops_socket), guards=len(webhook.rules.current.guards)
     )
@@ -240,7 +254,17 @@ def _config(app: Callable[..., Awaitable[None]], tls: ServingCertificate | None 
 def _listen(host: str, port: int) -> socket.socket:
     """A bound socket, made before anything else is started, so that a taken port is an error at once."""
     family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-    return socket.create_server(address[:2], family=family, backlog=MOST_CONNECTIONS)
+    listener = socket.socket(
+        family, socket.SOCK_STREAM, socket.IPPROTO_TCP
+    )
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(address)
+    except OSError as error:
+        listener.close()
+        raise OSError(error.errno, f"cannot listen on {host} port {port}: {error.strerror}; name another") from None
+    listener.listen(MOST_CONNECTIONS)
+    return listener
 
 
 def _address(listener: socket.socket) -> str:

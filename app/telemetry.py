@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 import structlog
+from msgspec import Struct
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.exposition import generate_latest
 from structlog.typing import EventDict
@@ -32,6 +33,29 @@ log: Final = structlog.get_logger()
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
+class DecisionLine(Struct, frozen=True, gc=False):
+    """The log line of a decision that matters. Paths and names, never values."""
+
+    time: datetime
+    event: Action
+    uid: str
+    endpoint: Endpoint
+    guard: str
+    group: str
+    version: str
+    resource: str
+    subresource: str
+    namespace: str
+    name: str
+    user: str
+    rules: tuple[RuleId, ...]
+    paths: list[str]
+    """The first 20 of what would have been lost or undone."""
+    lost: int
+    """How many there are in all."""
+    level: str = "info"
+
+
 def configure_logging() -> None:
     """Send every log line, the HTTP server's included, to standard error as one line of JSON."""
     structlog.configure(
@@ -47,7 +71,7 @@ def configure_logging() -> None:
 
 
 def _line(_: object, level: str, event: EventDict) -> bytes:
-    """One line of JSON. A processor of our own, because structlog's three for this cost more than the decision."""
+    """One line of JSON, with the same names as a decision's line."""
     now = datetime.now(UTC)  # noqa: TID251 - a log line's time is the clock's
     return _encode({"time": now, "level": level, **event})
 
@@ -91,6 +115,8 @@ class Telemetry:
             registry=self.registry,
         )
         self._observe = {endpoint: self._duration.labels(endpoint.value).observe for endpoint in Endpoint}
+        # not through structlog's processors: they would cost as much as the decision does
+        self._decisions = structlog.BytesLogger(sys.stderr.buffer)
         # a labelled child, once found: looking it up costs more than counting
         self._children: dict[tuple[object, ...], Callable[[], None]] = {}
 
@@ -127,10 +153,11 @@ class Telemetry:
 
     def _log(self, endpoint: Endpoint, request: AdmissionRequest, verdict: Verdict) -> None:
         resource = request.resource
-        log.info(
-            verdict.action.value,
+        line = DecisionLine(
+            time=datetime.now(UTC),  # noqa: TID251 - a log line's time is the clock's
+            event=verdict.action,
             uid=request.uid,
-            endpoint=endpoint.value,
+            endpoint=endpoint,
             guard=verdict.guard,
             group=resource.group,
             version=resource.version,
@@ -143,6 +170,7 @@ class Telemetry:
             paths=[finding.path for finding in verdict.findings[:MOST_PATHS]],
             lost=len(verdict.findings),
         )
+        self._decisions.msg(_encode(line))
 
     def fault(self, endpoint: Endpoint, code: int, detail: str) -> None:
         """Count and log a request that got no verdict."""

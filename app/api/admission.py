@@ -66,7 +66,7 @@ class Admission:
         """Answer one request to an admission endpoint; it never raises."""
         started = perf_counter()
         endpoint = ENDPOINTS[scope["path"]]
-        status, header, close = HTTPStatus.OK, _JSON_HEADER, self._draining()
+        status, header, close = 200, _JSON_HEADER, self._draining()
         self.in_flight += 1
         try:
             answer = self._review(endpoint, await self._body(scope, receive), started)
@@ -75,20 +75,20 @@ class Admission:
             return
         except Fault as fault:
             self._telemetry.fault(endpoint, fault.status, fault.detail)
-            answer, status, header = problem(fault.status, fault.detail), fault.status, _PROBLEM_HEADER
+            answer, status, header = problem(fault.status, fault.detail), fault.status.value, _PROBLEM_HEADER
             close = close or fault.close
         except Exception as error:  # noqa: BLE001 - whatever is wrong with us, the caller gets an answer and a log has it
             log.exception("internal error", endpoint=endpoint.value)
             detail = f"Internal error ({type(error).__name__}); the log has it."
             self._telemetry.fault(endpoint, HTTPStatus.INTERNAL_SERVER_ERROR, detail)
-            status, header = HTTPStatus.INTERNAL_SERVER_ERROR, _PROBLEM_HEADER
-            answer = problem(status, detail)
+            answer = problem(HTTPStatus.INTERNAL_SERVER_ERROR, detail)
+            status, header = HTTPStatus.INTERNAL_SERVER_ERROR.value, _PROBLEM_HEADER
         finally:
             self.in_flight -= 1
         headers = [header, (b"content-length", b"%d" % len(answer))]
         if close:
             headers.append(_CLOSE_HEADER)
-        await send({"type": "http.response.start", "status": status.value, "headers": headers})
+        await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": answer})
 
     def _review(self, endpoint: Endpoint, body: bytes, started: float) -> bytes:

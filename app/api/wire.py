@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from app.api.faults import Fault
-from app.core.review import AdmissionRequest, AdmissionReview, KubernetesObject
+from app.core.review import AdmissionRequest, AdmissionReview
 from app.core.verdict import Action, Finding, Verdict
 
 LARGEST_REVIEW: Final = 7 * 1024 * 1024
@@ -20,7 +20,7 @@ _review = msgspec.json.Decoder(AdmissionReview)
 _encode = msgspec.json.Encoder().encode
 
 
-class Cause(Struct, frozen=True, omit_defaults=True):
+class Cause(Struct, frozen=True, omit_defaults=True, gc=False):
     """``StatusCause`` of meta/v1; kubectl prints ``field: message``."""
 
     message: str
@@ -28,7 +28,7 @@ class Cause(Struct, frozen=True, omit_defaults=True):
     reason: str = ""
 
 
-class Details(Struct, frozen=True, omit_defaults=True):
+class Details(Struct, frozen=True, omit_defaults=True, gc=False):
     """``StatusDetails`` of meta/v1."""
 
     name: str
@@ -37,7 +37,7 @@ class Details(Struct, frozen=True, omit_defaults=True):
     causes: list[Cause]
 
 
-class DenialStatus(Struct, frozen=True, rename="camel"):
+class DenialStatus(Struct, frozen=True, rename="camel", gc=False):
     """``Status`` of meta/v1, as a denied write's client gets it."""
 
     message: str
@@ -47,7 +47,7 @@ class DenialStatus(Struct, frozen=True, rename="camel"):
     status: str = "Failure"
 
 
-class AdmissionResponse(Struct, frozen=True, rename="camel", omit_defaults=True):
+class AdmissionResponse(Struct, frozen=True, rename="camel", omit_defaults=True, gc=False):
     """``AdmissionReview.response``; an allowed write that needs nothing has ``uid`` and ``allowed`` alone."""
 
     uid: str
@@ -59,7 +59,7 @@ class AdmissionResponse(Struct, frozen=True, rename="camel", omit_defaults=True)
     status: DenialStatus | None = None
 
 
-class ReviewAnswer(Struct, frozen=True, rename="camel"):
+class ReviewAnswer(Struct, frozen=True, rename="camel", gc=False):
     """The envelope of an answer."""
 
     response: AdmissionResponse
@@ -97,24 +97,16 @@ def _require_agreement(request: AdmissionRequest) -> None:
     """
     if request.operation != "UPDATE":
         return
+    resource, kind = request.resource, request.kind
+    version = f"{resource.group}/{resource.version}" if resource.group else resource.version
+    if kind.kind and (kind.group, kind.version) != (resource.group, resource.version):
+        raise Fault(HTTPStatus.BAD_REQUEST, "request.kind and request.resource are not of the same group and version.")
     for place, thing in (("object", request.object), ("oldObject", request.old_object)):
         if thing is None:
             raise Fault(HTTPStatus.BAD_REQUEST, f"request.{place} is missing from an UPDATE.")
-        if not _agrees(thing, request):
+        if thing.api_version not in {"", version} or (kind.kind and thing.kind not in {"", kind.kind}):
             detail = f"request.{place} is not of the kind and version that request.kind and request.resource name."
             raise Fault(HTTPStatus.BAD_REQUEST, detail)
-
-
-def _agrees(thing: KubernetesObject, request: AdmissionRequest) -> bool:
-    resource, kind = request.resource, request.kind
-    if thing.api_version:
-        group, _, version = thing.api_version.rpartition("/")
-        if (group, version) != (resource.group, resource.version):
-            return False
-    if not kind.kind:
-        return True
-    named = (kind.group, kind.version) == (resource.group, resource.version)
-    return named and thing.kind in {"", kind.kind}
 
 
 def encode(request: AdmissionRequest, verdict: Verdict) -> bytes:

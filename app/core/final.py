@@ -18,7 +18,7 @@ from app.core.review import KubernetesObject
 from app.core.rule_ids import RuleId
 
 
-class Unfinished(Struct, frozen=True):
+class Unfinished(Struct, frozen=True, gc=False):
     """One thing a finished object would not keep, and the addition that keeps it."""
 
     rule: RuleId

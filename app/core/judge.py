@@ -42,7 +42,7 @@ def judge(request: AdmissionRequest, guards: Guards, *, endpoint: Endpoint, now:
     return _weigh(Case(request, guard, old, new, found, endpoint, now))
 
 
-class Case(Struct, frozen=True):
+class Case(Struct, frozen=True, gc=False):
     """A guarded write with what it loses."""
 
     request: AdmissionRequest

@@ -21,14 +21,14 @@ APPEND = "-"
 """RFC 6901's name for the place after a list's last item."""
 
 
-class Addition(Struct, frozen=True):
+class Addition(Struct, frozen=True, gc=False):
     """One ``add`` operation of a JSON Patch; ``add`` also overwrites, so no other operation is ever needed."""
 
     path: Tokens
     value: Raw
 
 
-class Loss(Struct, frozen=True):
+class Loss(Struct, frozen=True, gc=False):
     """One protected thing that would be gone. A list item's last token reads ``key=value``."""
 
     rule: RuleId

@@ -26,7 +26,7 @@ _RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz
 _FORM: Final = "<RFC 3339 end>; <paths or *>; <reason>"
 
 
-class Override(Struct, frozen=True):
+class Override(Struct, frozen=True, gc=False):
     """A well-formed override that is in force now."""
 
     paths: frozenset[Tokens]
@@ -37,7 +37,7 @@ class Override(Struct, frozen=True):
         return self.everything or any(path[:depth] in self.paths for depth in range(1, len(path) + 1))
 
 
-class Unusable(Struct, frozen=True):
+class Unusable(Struct, frozen=True, gc=False):
     """An annotation that does not count, and why; the text echoes nothing of it."""
 
     why: str

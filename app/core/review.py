@@ -25,7 +25,7 @@ class GroupVersionResource(Struct, frozen=True, gc=False):
     version: str = ""
 
 
-class UserInfo(Struct, frozen=True):
+class UserInfo(Struct, frozen=True, gc=False):
     """Who writes. Behind an impersonating proxy this is the impersonated user."""
 
     username: str = ""
@@ -59,7 +59,7 @@ class Options(Struct, frozen=True, rename="camel", gc=False):
     field_manager: str | None = None
 
 
-class AdmissionRequest(Struct, frozen=True, rename="camel"):
+class AdmissionRequest(Struct, frozen=True, rename="camel", gc=False):
     """``AdmissionReview.request``."""
 
     uid: str
@@ -76,7 +76,7 @@ class AdmissionRequest(Struct, frozen=True, rename="camel"):
     options: Options | None = None
 
 
-class AdmissionReview(Struct, frozen=True, rename="camel"):
+class AdmissionReview(Struct, frozen=True, rename="camel", gc=False):
     """The envelope."""
 
     api_version: Literal["admission.k8s.io/v1"]

@@ -25,7 +25,7 @@ class Action(StrEnum):
     DENIED = "denied"
 
 
-class Finding(Struct, frozen=True):
+class Finding(Struct, frozen=True, gc=False):
     """One thing a rule found; ``path`` is a JSON Pointer into the object, a list item's last part is ``key=value``."""
 
     rule: RuleId
@@ -33,7 +33,7 @@ class Finding(Struct, frozen=True):
     message: str
 
 
-class Verdict(Struct, frozen=True):
+class Verdict(Struct, frozen=True, gc=False):
     """The answer to one review.
 
     Attributes:
