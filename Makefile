@@ -7,6 +7,7 @@ PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8443
 OPS_PORT ?= 8080
+CERTS ?= certs/dev
 BIN := .venv/bin
 
 .PHONY: help
@@ -31,17 +32,15 @@ help: ## Show this list
 install: .venv/.installed ## Make .venv with the status-guard command in it
 
 .PHONY: run
-run: install certs/dev/tls.crt ## Serve the webhook with manifests/rules on https://HOST:PORT
-	@HOST=$(HOST) PORT=$(PORT) sh manifests/hello.sh
-	@exec $(BIN)/status-guard serve --roles webhook --rules manifests/rules --host $(HOST) --port $(PORT) --ops-port $(OPS_PORT) \
-	  --tls-cert certs/dev/tls.crt --tls-key certs/dev/tls.key
-
-certs/dev/tls.crt: | .venv/.installed
-	$(BIN)/status-guard certs dev --out certs/dev
+run: install ## Serve the webhook with manifests/rules on https://HOST:PORT
+	@$(BIN)/status-guard certs dev --out $(CERTS) $(addprefix --host=,$(filter-out 0.0.0.0 ::,$(HOST)))
+	@$(BIN)/python dev/hello.py --host $(HOST) --port $(PORT) --certs $(CERTS) --python $(BIN)/python
+	@exec $(BIN)/python dev/foreground.py $(BIN)/status-guard serve --roles webhook --rules manifests/rules \
+	  --host $(HOST) --port $(PORT) --ops-port $(OPS_PORT) --tls-cert $(CERTS)/tls.crt --tls-key $(CERTS)/tls.key
 
 .PHONY: test
 test: .venv/.dev lint types contracts ## Everything CI requires
-	$(BIN)/pytest --cov --cov-report= 
+	$(BIN)/pytest --cov --cov-report=
 	$(BIN)/coverage report --include='app/core/*' --fail-under=100
 	$(BIN)/coverage report --fail-under=95
 
