@@ -6,7 +6,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from app.rules.mistakes import Mistake
 
@@ -25,6 +25,10 @@ _NOT_RULES: Final = ("kustomization.yaml", "kustomization.yml")
 _OPEN_FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe without a writer must not hold us up
 
 
+Stamp: TypeAlias = tuple[int, int, int, int]
+"""Which file was opened, and its state: device, inode, and the times of its last changes in nanoseconds."""
+
+
 @dataclass(frozen=True, slots=True)
 class RuleFile:
     """One file as it was read: its bytes, or why there are none."""
@@ -32,6 +36,7 @@ class RuleFile:
     path: Path
     content: bytes = b""
     unreadable: str = ""
+    stamp: Stamp | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +48,18 @@ class Contents:
 
 
 def read_settled(paths: Sequence[Path]) -> Contents:
-    """Read the set until two readings in a row agree.
+    """Read the set until two readings in a row opened the same files in the same state.
 
-    A ConfigMap changes by one atomic symlink swap, but its files are opened one by one: a reading taken across the swap
-    is a mix of two sets, and the next reading differs from it. After ``READINGS`` different ones the result holds no
-    file but the complaint.
+    A ConfigMap changes by one atomic symlink swap, but its files are opened one by one, so a reading may be a mix of
+    two sets. No swap brings back the very files of an earlier one. Hence if every file was the same in both readings,
+    none was swapped from its first opening to its second, and all of these spans share the moment between the readings.
+    Equal bytes would not do: sets that take turns can give the same mix twice. After ``READINGS`` different ones the
+    result holds no file but the complaint.
     """
     before = read(paths)
     for _ in range(READINGS):
         after = read(paths)
-        if after.digest == before.digest:
+        if after == before:
             return after
         before = after
     why = f"the files changed during each of {READINGS} readings; write the set elsewhere and rename it into place"
@@ -80,7 +87,7 @@ def _files(paths: Sequence[Path]) -> Iterator[RuleFile]:
     """The files the paths stand for, each once: a path may be given twice, or lie within another."""
     seen: set[str] = set()
     for path in paths:
-        found = _walk(path, set()) if path.is_dir() else iter([_read_file(path)])
+        found = _walk(path, set()) if _is_directory(path) else iter([_read_file(path)])
         for file in found:
             name = os.path.abspath(file.path)  # noqa: PTH100 - Path.resolve follows links, which a swap moves
             if name not in seen:
@@ -105,23 +112,29 @@ def _walk(directory: Path, above: set[str]) -> Iterator[RuleFile]:
     for entry in entries:
         if entry.name.startswith("."):
             continue
-        if entry.is_dir():
+        if _is_directory(entry):
             yield from _walk(entry, above | {real})
         elif entry.name.endswith(_SUFFIXES) and entry.name not in _NOT_RULES:
             yield _read_file(entry)
 
 
+def _is_directory(path: Path) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112 - Path.is_dir raises where a folder above may not be searched
+
+
 def _read_file(path: Path) -> RuleFile:
     try:
         with open(path, "rb", opener=lambda name, _: os.open(name, _OPEN_FLAGS)) as stream:
-            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            state = os.fstat(stream.fileno())
+            if not stat.S_ISREG(state.st_mode):
                 return RuleFile(path, unreadable="is no regular file; name a file or a directory")
             content = stream.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         return RuleFile(path, unreadable=f"cannot be read: {_reason(error)}")
     if len(content) > MAX_FILE_BYTES:
         return RuleFile(path, unreadable=f"is larger than {MAX_FILE_BYTES} bytes; split it into several files")
-    return RuleFile(path, content)
+    stamp = (state.st_dev, state.st_ino, state.st_mtime_ns, state.st_ctime_ns)
+    return RuleFile(path, content, stamp=stamp)
 
 
 def _reason(error: OSError) -> str:

@@ -16,15 +16,17 @@ _OCTAL: Final = re.compile(r"[-+]?0o[0-7]+")
 _MAX_DIGITS: Final = 4300
 """Python refuses to read longer integers (CVE-2020-10735)."""
 
-_NAMES: Final = {
-    "bool": "a boolean; write true or false",
-    "int": "a number in a form JSON does not have; write it in decimal",
-    "float": "a number in a form JSON does not have; write it in decimal",
-    "timestamp": "a date",
-    "merge": "a merge key, which is not supported",
-    "value": "a default key, which is not supported",
+_DECIMAL: Final = "a number in a form JSON does not have; write it in decimal, or quote it to have text"
+
+_READ_AS: Final = {
+    "bool": "a boolean; write true or false, or quote it to have text",
+    "int": _DECIMAL,
+    "float": _DECIMAL,
+    "timestamp": "a date; quote it to have text",
+    "merge": "a merge key; write the entries out",
+    "value": "a default key; quote it to have text",
 }
-"""What YAML 1.1 takes a scalar for, by the end of its tag."""
+"""What YAML 1.1 takes a scalar for, by the end of its tag, and what to do about it."""
 
 _yaml_1_1 = Resolver()
 
@@ -46,8 +48,8 @@ def plain_value(text: str) -> str | float | bool | None:
     if number := _NUMBER.fullmatch(text):
         return _number(text, is_float=bool(number[1] or number[2]))
     kind = "int" if _OCTAL.fullmatch(text) else _kind_in_yaml_1_1(text)
-    if kind in _NAMES:
-        raise AmbiguousScalarError(f"{quote(text)} may be read as {_NAMES[kind]}, or put it in quotes to have text")
+    if kind in _READ_AS:
+        raise AmbiguousScalarError(f"{quote(text)} is to some YAML readers {_READ_AS[kind]}")
     return text
 
 
