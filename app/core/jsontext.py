@@ -21,6 +21,8 @@ Identity: TypeAlias = tuple[str, str]
 
 ABSENT: Final = Raw(b"")
 
+_NULL: Final = Raw(b"null")
+
 _OPEN_OBJECT: Final = ord("{")
 _OPEN_LIST: Final = ord("[")
 _QUOTE: Final = ord('"')
@@ -33,7 +35,7 @@ _text = msgspec.json.Decoder(str)
 
 def present(raw: Raw) -> bool:
     """Whether there is a value: neither missing nor ``null``."""
-    return raw not in (ABSENT, b"null")
+    return raw not in (ABSENT, _NULL)
 
 
 def is_object(raw: Raw) -> bool:
