@@ -59,18 +59,20 @@ class Tree:
 def find(old: KubernetesObject, new: KubernetesObject, guard: Guard) -> list[Loss]:
     """Every loss of this write, as the guard sees it."""
     protect = guard.protect
+    # what a write to /status says of metadata is dropped by the API server, so it loses nothing there
+    has_metadata = not guard.target.status_subresource
     found: list[Loss] = []
     if whole := whole_status(old.status, new.status, guard.empty_status):
         found.append(whole)
-        found += finalizers(old, new, protect.finalizers)
-        if protect.owner_references:
-            found += owner_references(old, new)
+        if has_metadata:
+            found += finalizers(old, new, protect.finalizers)
+            found += owner_references(old, new) if protect.owner_references else []
     elif protect.parts_of_status and old.status != new.status:
         before, after = Tree(old.status), Tree(new.status)
         found += fields(before, after, protect.fields)
         found += map_keys(before, after, protect.maps)
         found += list_items(before, after, protect.lists)
-    if protect.labels:
+    if protect.labels and has_metadata:
         found += labels(old, new, protect.labels)
     return found
 
@@ -80,10 +82,8 @@ def whole_status(old: Raw, new: Raw, empty: tuple[Raw, ...]) -> Loss | None:
 
     A status that was no object to begin with is lost when it is gone or empty; another non-object is a changed value.
     """
-    if _is_empty(old, empty):
-        return None
-    no_object = jsontext.is_object(old) and not jsontext.is_object(new)
-    if not no_object and not _is_empty(new, empty):
+    gone = (jsontext.is_object(old) and not jsontext.is_object(new)) or _is_empty(new, empty)
+    if not gone or _is_empty(old, empty):
         return None
     return Loss(RuleId.WHOLE_STATUS, (STATUS,), old, Addition((STATUS,), old))
 
@@ -125,6 +125,7 @@ def list_items(old: Tree, new: Tree, protected: tuple[ProtectedList, ...]) -> It
     Items are known by their key, compared with its type; the same key twice is there once, and items without the key
     are nobody's.
     """
+    put_back: set[tuple[Tokens, bytes]] = set()  # two rules may know the items of one list by different keys
     for rule in protected:
         had = _by_key(old.get(rule.path), rule.key)
         if not had:
@@ -135,8 +136,9 @@ def list_items(old: Tree, new: Tree, protected: tuple[ProtectedList, ...]) -> It
             continue
         has = _by_key(new.get(rule.path), rule.key)
         for identity, item in had.items():
-            if identity not in has:
-                at = (STATUS, *rule.path)
+            at = (STATUS, *rule.path)
+            if identity not in has and (at, bytes(item)) not in put_back:
+                put_back.add((at, bytes(item)))
                 path = (*at, f"{rule.key}={identity[1]}")
                 yield Loss(RuleId.LIST_ITEM, path, item, Addition((*at, APPEND), item))
 
@@ -152,8 +154,11 @@ def _by_key(raw: Raw, key: str) -> dict[jsontext.Identity, Raw]:
 
 
 def _put_back(old: Tree, new: Tree, path: Tokens) -> Addition:
-    """Add the value, or the first container above it that the new status has not (or has as something else)."""
-    for depth in range(1, len(path)):
+    """Add the value, or the first container above it that the new status has not (or has as something else).
+
+    That may be the status itself: one that only repeats an ``emptyStatus`` has no loss as a whole, but its parts count.
+    """
+    for depth in range(len(path)):
         if not jsontext.is_object(new.get(path[:depth])):
             path = path[:depth]
             break
@@ -175,17 +180,14 @@ def finalizers(old: KubernetesObject, new: KubernetesObject, protected: tuple[st
     if not protected or old.metadata.finalizers == new.metadata.finalizers:
         return []
     has = {jsontext.text(item) for item in jsontext.items(new.metadata.finalizers)}
-    lost = [
-        (name, item)
-        for item in jsontext.items(old.metadata.finalizers)
-        if (name := jsontext.text(item)) in protected and name not in has
-    ]
+    had = {name: item for item in jsontext.items(old.metadata.finalizers) if (name := jsontext.text(item))}
+    lost = [(name, item) for name, item in had.items() if name in protected and name not in has]
     at = (METADATA, "finalizers")
     container = None
     if not jsontext.is_list(new.metadata.finalizers):
         container = Addition(at, jsontext.join_list(item for _, item in lost))
     return [
-        Loss(RuleId.FINALIZER, (*at, str(name)), item, container or Addition((*at, APPEND), item))
+        Loss(RuleId.FINALIZER, (*at, name), item, container or Addition((*at, APPEND), item))
         for name, item in lost
     ]
 
