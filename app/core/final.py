@@ -5,7 +5,7 @@ again, and putting label and condition back in that very write ends the controll
 retry (Harvester's upgrade_controller.go strips ``latestUpgrade`` from other upgrades on each retry).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Raw, Struct
 
@@ -37,11 +37,14 @@ def find(old: KubernetesObject, new: KubernetesObject, guard: Guard, restored: I
         addition.path[-1]: addition.value for addition in restored if addition.path[:2] == (METADATA, "labels")
     }
     conditions = _conditions(new, restored)
-    found: dict[Tokens, Unfinished] = {}  # two entries may keep the same thing
-    for entry in entries:
-        for hit in (*changed_labels(entry, had, labels), *changed_conditions(entry, conditions)):
-            found.setdefault(hit.remedy.path, hit)
-    return list(found.values())
+    keep_labels: dict[str, None] = {}
+    keep_conditions: dict[str, str] = {}
+    for entry in entries:  # two entries may keep the same thing; where they disagree the first one counts
+        keep_labels |= dict.fromkeys(entry.keep_labels)
+        keep_conditions = {**entry.keep_conditions, **keep_conditions}
+    if guard.target.status_subresource:  # the API server drops what a write to /status says of labels
+        keep_labels = {}
+    return [*changed_labels(keep_labels, had, labels), *changed_conditions(keep_conditions, conditions)]
 
 
 def finished(old: KubernetesObject, guard: Guard) -> list[Final]:
@@ -56,18 +59,18 @@ def finished(old: KubernetesObject, guard: Guard) -> list[Final]:
     ]
 
 
-def changed_labels(entry: Final, had: dict[str, Raw], has: dict[str, Raw]) -> Iterator[Unfinished]:
+def changed_labels(keep: Iterable[str], had: dict[str, Raw], has: dict[str, Raw]) -> Iterator[Unfinished]:
     """SG014: a label to keep has another value, or is gone."""
-    for key in entry.keep_labels:
+    for key in keep:
         value = had.get(key, ABSENT)
         if jsontext.present(value) and not jsontext.same(value, has.get(key, ABSENT)):
             path = (METADATA, "labels", key)
             yield Unfinished(RuleId.FINAL_LABEL, path, Addition(path, value))
 
 
-def changed_conditions(entry: Final, conditions: list[Raw]) -> Iterator[Unfinished]:
+def changed_conditions(keep: Mapping[str, str], conditions: list[Raw]) -> Iterator[Unfinished]:
     """SG015: a condition to keep is there with another status. One that is not there has no value to differ."""
-    for kind, kept in entry.keep_conditions.items():
+    for kind, kept in keep.items():
         for index, condition in enumerate(conditions):
             members = jsontext.members(condition)
             if jsontext.text(members.get("type", ABSENT)) != kind:

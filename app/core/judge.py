@@ -91,23 +91,27 @@ def _weigh(case: Case) -> Verdict:
     forgiven = _forgiven(case, annotation) if case.losses else None
     kept = [] if isinstance(forgiven, RuleId) else case.losses
     undone = final.find(case.old, case.new, case.guard, [loss.remedy for loss in kept])
-    if isinstance(annotation, Override) and annotation.everything:
-        undone = []
-    standing: list[Loss | final.Unfinished] = [*kept, *undone]
+    lifted = undone if isinstance(annotation, Override) and annotation.everything else []
+    standing: list[Loss | final.Unfinished] = [*kept, *([] if lifted else undone)]
     if standing:
         ignored = forgiven if isinstance(forgiven, Unusable) else None
         return _act(case, standing, ignored)
-    found = _findings(case.losses)
-    if isinstance(forgiven, RuleId):
-        said = {Action.EXEMPTED.value: wording.annotation(case.guard, [forgiven], wording.listed(found))}
-        rules = (forgiven, *_distinct(found))
-        return Verdict(Action.EXEMPTED, rules, case.guard.name, found, audit_annotations=said)
-    return Verdict(Action.ALLOWED, (RuleId.INTACT,), case.guard.name)
+    reasons = [forgiven] if isinstance(forgiven, RuleId) else []
+    if lifted and RuleId.OVERRIDE not in reasons:
+        reasons.append(RuleId.OVERRIDE)
+    if not reasons:
+        return Verdict(Action.ALLOWED, (RuleId.INTACT,), case.guard.name)
+    found = _findings([*case.losses, *lifted])
+    said = {Action.EXEMPTED.value: wording.annotation(case.guard, reasons, wording.listed(found))}
+    return Verdict(Action.EXEMPTED, (*reasons, *_distinct(found)), case.guard.name, found, audit_annotations=said)
 
 
 def _act(case: Case, standing: list[Loss | final.Unfinished], ignored: Unusable | None) -> Verdict:
     """The guard's mode, applied to what stands against the write."""
-    action = _action(case)
+    lossy = any(isinstance(item, Loss) for item in standing)
+    undone = any(isinstance(item, final.Unfinished) for item in standing)
+    spec_changed = lossy and spec_also_changed(case)
+    action = _action(case, spec_changed=spec_changed)
     found = _findings(standing)
     listed = wording.listed(found)
     reasons = [RuleId.UNUSABLE_OVERRIDE] if ignored else []
@@ -116,7 +120,7 @@ def _act(case: Case, standing: list[Loss | final.Unfinished], ignored: Unusable 
         warnings.insert(0, wording.warning(action, listed))
     hints: tuple[Finding, ...] = ()
     if action is Action.DENIED:
-        hints = _hints(case, undone=any(isinstance(item, final.Unfinished) for item in standing))
+        hints = _hints(case, spec_changed=spec_changed, undone=undone)
         reasons += [hint.rule for hint in hints[:-1]]
     remedies = (item.remedy for item in standing)
     return Verdict(
@@ -132,25 +136,28 @@ def _act(case: Case, standing: list[Loss | final.Unfinished], ignored: Unusable 
     )
 
 
-def _action(case: Case) -> Action:
+def _action(case: Case, *, spec_changed: bool) -> Action:
     if case.guard.mode is Mode.AUDIT:
         return Action.AUDITED
     if case.guard.mode is Mode.WARN:
         return Action.WARNED
-    if case.guard.mode is Mode.DENY or case.endpoint is Endpoint.VALIDATE or spec_also_changed(case):
+    if case.guard.mode is Mode.DENY or case.endpoint is Endpoint.VALIDATE or spec_changed:
         return Action.DENIED
     return Action.RESTORED
 
 
 def spec_also_changed(case: Case) -> bool:
     """SG017: where the guard says so, a lossy write that changes spec too is denied, not mended."""
-    careful = case.guard.when_spec_also_changes is WhenSpecAlsoChanges.DENY
-    return careful and bool(case.losses) and not jsontext.same(case.old.spec, case.new.spec)
+    if case.guard.when_spec_also_changes is WhenSpecAlsoChanges.RESTORE:
+        return False
+    if case.guard.target.status_subresource:  # the API server drops what a write to /status says of spec
+        return False
+    return not jsontext.same(case.old.spec, case.new.spec)
 
 
-def _hints(case: Case, *, undone: bool) -> tuple[Finding, ...]:
+def _hints(case: Case, *, spec_changed: bool, undone: bool) -> tuple[Finding, ...]:
     restores = case.guard.mode is Mode.RESTORE
-    spec_changed = restores and spec_also_changed(case)
+    spec_changed = spec_changed and restores
     # SG018: the validating webhook sees the object after all mutation; a loss seen there was never mended or came back
     not_restored = restores and case.endpoint is Endpoint.VALIDATE and not spec_changed
     return wording.hints(case.guard, spec_changed=spec_changed, not_restored=not_restored, everything=undone)
