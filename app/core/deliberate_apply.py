@@ -7,15 +7,14 @@ field manager leaves the entry's time as it was. Times have seconds: an apply wi
 it cannot be told from a PUT, and is not forgiven.
 """
 
-import json
 from collections.abc import Iterable
 
 import msgspec
 from msgspec import Raw, Struct
 
 from app.core import jsontext
-from app.core.jsontext import ABSENT
-from app.core.losses import Loss
+from app.core.jsontext import ABSENT, Identity
+from app.core.losses import Loss, Tree
 from app.core.pointer import Tokens
 from app.core.review import AdmissionRequest
 
@@ -32,6 +31,7 @@ class ManagedFieldsEntry(Struct, frozen=True, rename="camel", gc=False):
 
 
 _entries = msgspec.json.Decoder(list[ManagedFieldsEntry])
+_any = msgspec.json.Decoder(Raw)
 _APPLY = "Apply"
 _ENOUGH_TO_SEE_SPACES = 64
 """Bytes: the first member of the first entry."""
@@ -49,7 +49,8 @@ def is_deliberate(request: AdmissionRequest, losses: Iterable[Loss]) -> bool:
     if after is None or after.time == before.time:
         return False
     try:
-        return all(_owns(before.fields, loss.path, loss.value) for loss in losses)
+        owned = FieldSet(before.fields)
+        return all(owned.owns(loss.path, loss.value) for loss in losses)
     except RecursionError:  # ownership of something nested that deeply cannot be shown, so it is not there
         return False
 
@@ -76,15 +77,70 @@ def _may_have_applied(text: bytes, manager: str) -> bool:
     return b": " in beginning or b'"manager":%b,"operation":"Apply"' % msgspec.json.encode(manager) in text
 
 
-def _owns(fields: Raw, path: Tokens, value: Raw) -> bool:
-    node = fields
-    for depth, token in enumerate(path, start=1):
-        node = _child(node, token, value if depth == len(path) else ABSENT)
-        if not jsontext.is_object(node):
-            return False
-        if jsontext.is_empty_object(node):
-            return True  # a leaf: owned as one value, with all that is in it
-    return _owns_all(node, value)
+class FieldSet:
+    """What one manager owns: a FieldsV1 trie, each of its levels read once."""
+
+    def __init__(self, root: Raw) -> None:
+        self._tree = Tree(root)
+        self._lists: dict[Tokens, ListItems] = {}
+
+    def owns(self, path: Tokens, value: Raw) -> bool:
+        """Whether the set names the value at a path, or every leaf of it. A list item can only come last."""
+        at: Tokens = ()
+        node = ABSENT
+        for token in path:
+            here, at = at, (*at, f"f:{token}")
+            node = self._tree.get(at)
+            if node == ABSENT and len(at) == len(path):
+                node = self._items(here).entry(value)
+            if not jsontext.is_object(node):
+                return False
+            if jsontext.is_empty_object(node):
+                return True  # a leaf: owned as one value, with all that is in it
+        return _owns_all(node, value)
+
+    def _items(self, path: Tokens) -> "ListItems":
+        if path not in self._lists:
+            self._lists[path] = ListItems(self._tree.members(path))
+        return self._lists[path]
+
+
+class ListItems:
+    """The items of one list in a field set: by their keys (``k:``) or, in a set, by their value (``v:``)."""
+
+    def __init__(self, fields: dict[str, Raw]) -> None:
+        self._values: dict[Identity, Raw] = {}
+        self._keyed: dict[tuple[Identity | None, ...], Raw] = {}
+        self._keys: tuple[str, ...] = ()
+        for name, entry in fields.items():
+            kind, _, text = name.partition(":")
+            if kind == "v":
+                self._add_value(jsontext.identity(_json(text)), entry)
+            elif kind == "k":
+                self._add_keyed(jsontext.members(_json(text)), entry)
+
+    def _add_value(self, value: Identity | None, entry: Raw) -> None:
+        if value is not None:
+            self._values[value] = entry
+
+    def _add_keyed(self, keys: dict[str, Raw], entry: Raw) -> None:
+        # a list has one set of keys; looking for more would let crafted managedFields take time without bounds
+        self._keys = self._keys or tuple(keys)
+        if keys.keys() == set(self._keys):
+            self._keyed[_identities(keys, self._keys)] = entry
+
+    def entry(self, item: Raw) -> Raw:
+        """What the set says of this item; empty if it does not name it."""
+        if self._keys:
+            found = self._keyed.get(_identities(jsontext.members(item), self._keys))
+            if found is not None:
+                return found
+        value = jsontext.identity(item)
+        return ABSENT if value is None else self._values.get(value, ABSENT)
+
+
+def _identities(members: dict[str, Raw], keys: Iterable[str]) -> tuple[Identity | None, ...]:
+    return tuple(jsontext.identity(members.get(key, ABSENT)) for key in keys)
 
 
 def _owns_all(node: Raw, value: Raw) -> bool:
@@ -96,34 +152,17 @@ def _owns_all(node: Raw, value: Raw) -> bool:
             return False
         if jsontext.is_empty_object(node):
             continue
-        todo += [(_child(node, key, ABSENT), member) for key, member in jsontext.members(value).items()]
-        todo += [(_list_child(node, item), item) for item in jsontext.items(value)]
+        fields = jsontext.members(node)
+        todo += [(fields.get(f"f:{key}", ABSENT), member) for key, member in jsontext.members(value).items()]
+        if items := jsontext.items(value):
+            known = ListItems(fields)
+            todo += [(known.entry(item), item) for item in items]
     return True
 
 
-def _child(node: Raw, token: str, value: Raw) -> Raw:
-    found = jsontext.members(node).get(f"f:{token}", ABSENT)
-    return found if found != ABSENT or value == ABSENT else _list_child(node, value)
-
-
-def _list_child(node: Raw, item: Raw) -> Raw:
-    """The entry of a list item: by its keys (``k:``) or, in a set, by its value (``v:``)."""
-    for name, child in jsontext.members(node).items():
-        kind, _, text = name.partition(":")
-        if kind not in {"k", "v"} or not _is_json(text):
-            continue
-        if kind == "v" and jsontext.same(Raw(text.encode()), item):
-            return child
-        keys = jsontext.members(Raw(text.encode())) if kind == "k" else {}
-        has = jsontext.members(item)
-        if keys and all(jsontext.same(has.get(key, ABSENT), value) for key, value in keys.items()):
-            return child
-    return ABSENT
-
-
-def _is_json(text: str) -> bool:
+def _json(text: str) -> Raw:
+    """The value a ``k:`` or ``v:`` stands for; nothing where the text is no JSON."""
     try:
-        json.loads(text)
-    except ValueError:
-        return False
-    return True
+        return _any.decode(text)
+    except msgspec.DecodeError:
+        return ABSENT
