@@ -1,10 +1,13 @@
 """JSON Pointers (RFC 6901), as rule documents, messages and patches use them."""
 
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 Tokens: TypeAlias = tuple[str, ...]
 """The unescaped reference tokens; the empty tuple is the whole value."""
+
+_MEMORABLE: Final = 256
+"""Characters. A map's key may be a megabyte long, and a thousand of those must not stay in memory."""
 
 
 class BadPointerError(ValueError):
@@ -47,7 +50,13 @@ def escape(token: str) -> str:
     return token.replace("~", "~0").replace("/", "~1")
 
 
-@lru_cache(maxsize=1024)  # the same few places come up again and again
 def render(tokens: Tokens) -> str:
     """The pointer's text."""
+    return _remembered(tokens) if sum(map(len, tokens)) <= _MEMORABLE else _render(tokens)
+
+
+def _render(tokens: Tokens) -> str:
     return "".join(f"/{escape(token)}" for token in tokens)
+
+
+_remembered = lru_cache(maxsize=1024)(_render)  # the same few places come up again and again
