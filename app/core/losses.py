@@ -187,8 +187,7 @@ def finalizers(old: KubernetesObject, new: KubernetesObject, protected: tuple[st
     if not jsontext.is_list(new.metadata.finalizers):
         container = Addition(at, jsontext.join_list(item for _, item in lost))
     return [
-        Loss(RuleId.FINALIZER, (*at, name), item, container or Addition((*at, APPEND), item))
-        for name, item in lost
+        Loss(RuleId.FINALIZER, (*at, name), item, container or Addition((*at, APPEND), item)) for name, item in lost
     ]
 
 
