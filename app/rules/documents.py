@@ -1,4 +1,4 @@
-"""The StatusGuard document: every key it may have, with its default. docs and messages take their words from here."""
+"""The StatusGuard document: every key it may have, with its default. Messages take the known keys from here."""
 
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 

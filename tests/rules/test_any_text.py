@@ -83,6 +83,7 @@ def load_or_report(content: bytes) -> None:
         assert "pydantic" not in str(mistake)
 
 
+@settings(deadline=None)
 @given(st.text() | st.lists(YAML_PIECES | st.text(max_size=3)).map("".join))
 @example("? *a\n: b")
 @example("&a [*a]")
@@ -94,13 +95,14 @@ def test_any_text_is_loaded_or_reported(text: str) -> None:
     list(documents("a.yaml", content, yaml.SafeLoader))
 
 
+@settings(deadline=None)
 @given(st.binary())
 def test_any_bytes_are_loaded_or_reported(content: bytes) -> None:
     """Nor do bytes that are no text."""
     load_or_report(content)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.sampled_from(places(FULL)), ANY_JSON, st.none() | st.text(max_size=8))
 @example(("spec", "final", 0, "when", "labels", "l"), ["v"], "[key]")
 def test_any_value_anywhere_is_loaded_or_reported(
