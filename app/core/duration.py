@@ -6,6 +6,8 @@ from typing import Final
 
 _UNITS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART: Final = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h)")
+_MIN_SECONDS: Final = 1e-6
+"""What timedelta can tell from nothing."""
 _MAX_SECONDS: Final = 2**63 / 1e9
 """Go's time.Duration counts nanoseconds in an int64: about 292 years."""
 
@@ -27,6 +29,6 @@ def parse(text: str) -> timedelta:
         end, seconds = part.end(), seconds + float(part[1]) * _UNITS[part[2]]
     if not text or end != len(text):
         raise BadDurationError(f"{text!r} is no duration; write it like 30s, 10m or 1h30m")
-    if not 0 < seconds < _MAX_SECONDS:
-        raise BadDurationError(f"{text!r} is outside what a duration may be (above zero, below 292 years)")
+    if not _MIN_SECONDS <= seconds < _MAX_SECONDS:
+        raise BadDurationError(f"{text!r} is outside what a duration may be here (a microsecond to 292 years)")
     return timedelta(seconds=seconds)
