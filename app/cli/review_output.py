@@ -3,18 +3,19 @@
 import difflib
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from enum import StrEnum
 from io import StringIO
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import jsonpatch
+import msgspec
+from msgspec import Raw
 from rich.console import Console
 from rich.text import Text
 
-from app.core.verdict import Action, Finding
-
-if TYPE_CHECKING:
-    from app.cli.review import Reviewed
+from app.core.review import AdmissionRequest
+from app.core.verdict import Action, Verdict
 
 
 class Output(StrEnum):
@@ -22,6 +23,16 @@ class Output(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """One judged review, with the text it came as."""
+
+    source: str
+    request: AdmissionRequest
+    body: bytes
+    verdict: Verdict
 
 
 _COLOURS: Final = {
@@ -35,8 +46,8 @@ _COLOURS: Final = {
 _DIFFERENCE: Final = {"+": "green", "-": "red", "@": "cyan"}
 
 
-def as_json(reviews: Iterable["Reviewed"]) -> str:
-    """A JSON list with one object a review, in the order they were given."""
+def as_json(reviews: Iterable[Reviewed]) -> str:
+    """A JSON list with one object a review, in the order they were given. Patches hold the webhook's own bytes."""
     rows = [
         {
             "source": review.source,
@@ -45,65 +56,70 @@ def as_json(reviews: Iterable["Reviewed"]) -> str:
             "action": review.verdict.action,
             "guard": review.verdict.guard,
             "rules": review.verdict.rules,
-            "findings": _plain(review.verdict.findings),
-            "patch": _patch(review),
+            "findings": review.verdict.findings,
+            "patch": Raw(review.verdict.patch or b"[]"),
             "warnings": review.verdict.warnings,
             "message": review.verdict.message,
-            "hints": _plain(review.verdict.hints),
+            "hints": review.verdict.hints,
         }
         for review in reviews
     ]
-    return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
+    return _indented(msgspec.json.encode(rows)) + "\n"
 
 
-def as_text(reviews: Iterable["Reviewed"]) -> str:
+def as_text(reviews: Iterable[Reviewed]) -> str:
     """A few lines a review; coloured where standard output is a terminal."""
     terminal = Console()
     shown = Console(
         file=StringIO(),
         force_terminal=terminal.is_terminal,
         no_color=terminal.no_color,
-        width=max(terminal.width, 200),  # a path cut in two cannot be copied
         highlight=False,
     )
     for review in reviews:
         for line in _lines(review):
-            shown.print(line, soft_wrap=True)
+            shown.print(line, soft_wrap=True)  # a path cut in two cannot be copied
     assert isinstance(shown.file, StringIO)
     return shown.file.getvalue()
 
 
-def _lines(review: "Reviewed") -> Iterator[Text]:
+def _lines(review: Reviewed) -> Iterator[Text]:
     verdict = review.verdict
     by = f" by guard {verdict.guard}" if verdict.guard else ""
-    yield Text.assemble(
-        f"{review.source}: ",
-        (verdict.action.value, f"bold {_COLOURS[verdict.action]}"),
-        f"{by} ({', '.join(verdict.rules)}, see docs/rules.md)",
-    )
+    action = (verdict.action.value, f"bold {_COLOURS[verdict.action]}")
+    yield Text.assemble(f"{review.source}: ", action, f"{by} ({', '.join(verdict.rules)}, see docs/rules.md)")
     for finding in (*verdict.findings, *verdict.hints):
-        yield Text(f"  {finding.path}  {finding.message}")
+        yield _line(f"  {finding.path}  {finding.message}")
     for warning in verdict.warnings:
-        yield Text(f"  Warning: {warning}", "yellow")
-    patch = _patch(review)
-    if patch:
+        yield _line(f"  Warning: {warning}", "yellow")
+    if verdict.patch:
         yield Text("patch:", "bold")
-        yield Text(json.dumps(patch, indent=2, ensure_ascii=False))
+        yield from map(_line, _indented(verdict.patch).split("\n"))
         yield Text("difference, from what was written to what would be stored:", "bold")
-        yield from _difference(review.body["request"]["object"], patch)
+        for line in _difference(review):
+            yield _line(line, _DIFFERENCE.get(line[:1], ""))
 
 
-def _difference(written: dict[str, Any], patch: list[dict[str, Any]]) -> Iterator[Text]:
-    stored = jsonpatch.apply_patch(written, patch)
-    before, after = (json.dumps(thing, indent=2, ensure_ascii=False).splitlines() for thing in (written, stored))
-    for line in list(difflib.unified_diff(before, after, lineterm="", n=2))[2:]:
-        yield Text(line, _DIFFERENCE.get(line[:1], ""))
+def _difference(review: Reviewed) -> list[str]:
+    # fractions are shown as Python writes them, in both; the patch above has them as they were
+    try:
+        thing: dict[str, Any] = json.loads(review.body)["request"]["object"]
+        before = _dumped(thing)
+        after = _dumped(jsonpatch.apply_patch(thing, json.loads(review.verdict.patch), in_place=True))
+    except (RecursionError, ValueError):  # Python's limits: on nesting, and of 4300 digits on a number
+        return [" too deeply nested, or with too long a number, to be shown"]
+    return list(difflib.unified_diff(before, after, lineterm="", n=2))[2:]
 
 
-def _patch(review: "Reviewed") -> list[dict[str, Any]]:
-    patch: list[dict[str, Any]] = json.loads(review.verdict.patch or "[]")
-    return patch
+def _dumped(thing: dict[str, Any]) -> list[str]:
+    return json.dumps(thing, indent=2, ensure_ascii=False).split("\n")
 
 
-def _plain(findings: Iterable[Finding]) -> list[dict[str, str]]:
-    return [{"rule": finding.rule, "path": finding.path, "message": finding.message} for finding in findings]
+def _indented(text: bytes) -> str:
+    """JSON laid out for reading, each number and string as it was written."""
+    return msgspec.json.format(text, indent=2).decode()
+
+
+def _line(text: str, style: str = "") -> Text:
+    """A line without what a terminal would take for a command: names and values come from whoever wrote the object."""
+    return Text("".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text), style)
