@@ -6,14 +6,16 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final, Literal
 
 import uvicorn
 import uvloop
 
-from app.api.admission import LONGEST_WAIT, Admission, Application, Front, Receive, Scope, Send
+from app.api.admission import LONGEST_WAIT, MOST_BUFFERED, Admission, Application, Front, Receive, Scope, Send
+from app.api.allowance import LONGEST_HEAD, Allowance
 from app.api.health import Health, Ops
 from app.api.probe import served_fingerprint
+from app.api.wire import LARGEST_REVIEW
 from app.rules import RuleSource
 from app.settings import Settings, SettingsError
 from app.telemetry import Telemetry, configure_logging, log
@@ -28,6 +30,9 @@ KEEP_ALIVE: Final = 120
 
 MOST_CONNECTIONS: Final = 1024
 """Open connections; beyond them uvicorn answers 503. A TLS connection costs some 50 KB."""
+
+LARGEST_REQUEST: Final = LARGEST_REVIEW + 1024 * 1024
+"""Bytes of a request with all that goes with its body: header lines, and what a chunked body is wrapped in."""
 
 NEAR_EXPIRY: Final = 7 * 24 * 3600
 """Seconds before the certificate's end at which readiness starts to say so: time to act on a working day."""
@@ -54,6 +59,9 @@ class Webhook:
             client_ca=settings.client_ca,
             client_names=frozenset(settings.client_name),
         )
+        self.allowance = Allowance(LARGEST_REQUEST, MOST_BUFFERED + MOST_CONNECTIONS * LONGEST_HEAD)
+        context = self.certificate.listener_context
+        context.sslobject_class = self.allowance.applied_to(context.sslobject_class)
         self.telemetry = Telemetry()
         self.admission = Admission(lambda: self.rules.current.guards, self.telemetry, lambda: self.draining)
         self.socket = _listen(settings.host, settings.port)
@@ -70,6 +78,7 @@ class Webhook:
         gauge = self.telemetry.gauge
         rules, certificate = self.rules, self.certificate
         gauge("status_guard_requests_in_flight", "Requests being answered.", lambda: self.admission.in_flight)
+        gauge("status_guard_held_bytes", "Bytes received that no answer was sent for.", lambda: self.allowance.held)
         gauge("status_guard_rules_generation", "Rule sets accepted since the start.", lambda: rules.generation)
         gauge("status_guard_rules_guards", "Guards in force.", lambda: len(rules.current.guards))
         gauge("status_guard_rules_reload_failures", "Rule sets refused since the start.", lambda: rules.failures)
@@ -145,15 +154,20 @@ class Documented:
 
     def __init__(self, admission: Admission) -> None:
         self._admission = admission
+        self._making = asyncio.Lock()
         self._api: Application | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one scope on."""
-        if self._api is None:
-            from app.api.documented import create_api  # noqa: PLC0415 - see the class
-
-            self._api = create_api(self._admission)
+        async with self._making:
+            if self._api is None:
+                self._api = await asyncio.to_thread(self._make)  # half a second in which reviews are answered
         await self._api(scope, receive, send)
+
+    def _make(self) -> Application:
+        from app.api.documented import create_api  # noqa: PLC0415 - see the class
+
+        return create_api(self._admission)
 
 
 def create_app(webhook: Webhook) -> Application:
@@ -175,13 +189,13 @@ def serve(settings: Settings) -> None:
 
 
 async def _run(webhook: Webhook, ops_socket: socket.socket, drain: float) -> None:
-    main = uvicorn.Server(_config(create_app(webhook), tls=webhook.certificate))
-    ops = uvicorn.Server(_config(webhook.ops))
+    main = uvicorn.Server(_config(create_app(webhook), "httptools", tls=webhook.certificate))
+    ops = uvicorn.Server(_config(webhook.ops, "h11"))  # slower, but bounds header lines, without TLS to count them in
     main_task = asyncio.create_task(main.serve(sockets=[webhook.socket]))
     ops_task = asyncio.create_task(ops.serve(sockets=[ops_socket]))
     poller = asyncio.create_task(_poll(webhook))
     await asyncio.sleep(0)  # both servers have now taken the signals; from here on they are ours
-    stop = _on_signals(lambda: _exit_at_once(main, ops))
+    stop, hurry = _on_signals()
     webhook.serving = True
     webhook.say_what_is_wrong()
     gc.collect()
@@ -189,39 +203,38 @@ async def _run(webhook: Webhook, ops_socket: socket.socket, drain: float) -> Non
     log.info(
         "serving", address=_address(webhook.socket), ops=_address(ops_socket), guards=len(webhook.rules.current.guards)
     )
-    stopped = asyncio.create_task(stop.wait())
-    await asyncio.wait({stopped, main_task, ops_task}, return_when=asyncio.FIRST_COMPLETED)
+    await _first(asyncio.create_task(stop.wait()), main_task, ops_task)
     webhook.draining = True
     log.info("draining", seconds=drain)
+    hurried = asyncio.create_task(hurry.wait())
     if stop.is_set():
-        await asyncio.sleep(drain)
-    main.should_exit = True
-    await main_task
-    ops.should_exit = True
-    await ops_task
-    for task in (stopped, poller):
-        task.cancel()
+        await _first(hurried, asyncio.create_task(asyncio.sleep(drain)))
+    for server, task in ((main, main_task), (ops, ops_task)):
+        server.should_exit = True
+        await _first(hurried, task)
+        if not task.done():
+            log.warning("stopped at once, as asked by a second signal", in_flight=webhook.admission.in_flight)
+            return  # whoever runs this cancels what is still running
+        await task
+    poller.cancel()
     log.info("stopped")
 
 
-def _on_signals(again: Callable[[], None]) -> asyncio.Event:
-    """An event for the first SIGTERM or SIGINT; ``again`` is called for every further one."""
-    stop = asyncio.Event()
+async def _first(*tasks: asyncio.Task[Any]) -> None:
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+
+
+def _on_signals() -> tuple[asyncio.Event, asyncio.Event]:
+    """Events for the first SIGTERM or SIGINT, and for the second."""
+    stop, hurry = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def caught() -> None:
-        if stop.is_set():
-            again()
-        stop.set()
+        (hurry if stop.is_set() else stop).set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, caught)
-    return stop
-
-
-def _exit_at_once(*servers: uvicorn.Server) -> None:
-    for server in servers:
-        server.should_exit = server.force_exit = True
+    return stop, hurry
 
 
 async def _poll(webhook: Webhook) -> None:
@@ -233,10 +246,12 @@ async def _poll(webhook: Webhook) -> None:
             log.exception("could not look at rules and certificates")
 
 
-def _config(app: Callable[..., Awaitable[None]], tls: ServingCertificate | None = None) -> uvicorn.Config:
+def _config(
+    app: Callable[..., Awaitable[None]], http: Literal["httptools", "h11"], tls: ServingCertificate | None = None
+) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="httptools",
+        http=http,
         ws="none",
         lifespan="off",
         interface="asgi3",
@@ -254,9 +269,7 @@ def _config(app: Callable[..., Awaitable[None]], tls: ServingCertificate | None 
 def _listen(host: str, port: int) -> socket.socket:
     """A bound socket, made before anything else is started, so that a taken port is an error at once."""
     family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-    listener = socket.socket(
-        family, socket.SOCK_STREAM, socket.IPPROTO_TCP
-    )
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(address)

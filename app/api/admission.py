@@ -35,11 +35,18 @@ DEFAULT_WAIT: Final = 10.0
 """Seconds: the API server's default timeoutSeconds, for callers that name none."""
 
 MOST_BUFFERED: Final = 16 * wire.LARGEST_REVIEW
-"""Bytes of unfinished bodies held at once; a caller beyond that gets 503 instead of our memory."""
+"""Bytes of unfinished bodies and unread answers held at once; a caller beyond that gets 503 instead of our memory."""
+
+WRITTEN_AT_ONCE: Final = 64 * 1024
+"""Bytes of an answer that is left to the HTTP server; larger ones count until the caller has taken them."""
+
+LONGEST_QUERY: Final = 256
+"""Bytes. The API server sends ``timeout=10s``, beside what the webhook's own URL may have."""
 
 _JSON_HEADER: Final = (b"content-type", b"application/json")
 _PROBLEM_HEADER: Final = (b"content-type", PROBLEM_JSON.encode())
 _CLOSE_HEADER: Final = (b"connection", b"close")
+_ALLOW: Final = ((b"allow", b"POST"),)
 
 
 class ClientGoneError(Exception):
@@ -66,7 +73,7 @@ class Admission:
         """Answer one request to an admission endpoint; it never raises."""
         started = perf_counter()
         endpoint = ENDPOINTS[scope["path"]]
-        status, header, close = 200, _JSON_HEADER, self._draining()
+        status, headers, close = 200, [_JSON_HEADER], False
         self.in_flight += 1
         try:
             answer = self._review(endpoint, await self._body(scope, receive), started)
@@ -75,21 +82,36 @@ class Admission:
             return
         except Fault as fault:
             self._telemetry.fault(endpoint, fault.status, fault.detail)
-            answer, status, header = problem(fault.status, fault.detail), fault.status.value, _PROBLEM_HEADER
-            close = close or fault.close
+            answer, status, close = problem(fault.status, fault.detail), fault.status.value, fault.close
+            headers = [_PROBLEM_HEADER, *fault.headers]
         except Exception as error:  # noqa: BLE001 - whatever is wrong with us, the caller gets an answer and a log has it
             log.exception("internal error", endpoint=endpoint.value)
             detail = f"Internal error ({type(error).__name__}); the log has it."
             self._telemetry.fault(endpoint, HTTPStatus.INTERNAL_SERVER_ERROR, detail)
             answer = problem(HTTPStatus.INTERNAL_SERVER_ERROR, detail)
-            status, header = HTTPStatus.INTERNAL_SERVER_ERROR.value, _PROBLEM_HEADER
+            status, headers = HTTPStatus.INTERNAL_SERVER_ERROR.value, [_PROBLEM_HEADER]
         finally:
             self.in_flight -= 1
-        headers = [header, (b"content-length", b"%d" % len(answer))]
-        if close:
+        headers.append((b"content-length", b"%d" % len(answer)))
+        if close or self._draining():
             headers.append(_CLOSE_HEADER)
         await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": answer})
+        if len(answer) > WRITTEN_AT_ONCE:
+            await self._hand_over(answer, send)
+        else:
+            await send({"type": "http.response.body", "body": answer})
+
+    async def _hand_over(self, answer: bytes, send: Send) -> None:
+        """Send a large answer and wait until it is taken; a caller that does not read is cut off in the end."""
+        self._buffered += len(answer)
+        try:
+            async with asyncio.timeout(LONGEST_WAIT):
+                await send({"type": "http.response.body", "body": answer, "more_body": True})
+                await send({"type": "http.response.body"})
+        except TimeoutError:
+            log.warning("an answer was not read in time; the connection ends", bytes=len(answer))
+        finally:
+            self._buffered -= len(answer)
 
     def _review(self, endpoint: Endpoint, body: bytes, started: float) -> bytes:
         request = wire.decode(body)
@@ -107,7 +129,7 @@ class Admission:
         _require_post(scope["method"])
         _require_json(scope["headers"])
         try:
-            async with asyncio.timeout(_wait(scope["query_string"])):
+            async with asyncio.timeout(_wait(_short(scope["query_string"]))):
                 message = await receive()
                 body: bytes = message.get("body", b"")
                 if message.get("more_body"):
@@ -161,7 +183,7 @@ class Front:
 
 def _require_post(method: str) -> None:
     if method != "POST":
-        raise Fault(HTTPStatus.METHOD_NOT_ALLOWED, "Send an AdmissionReview with POST.", close=True)
+        raise Fault(HTTPStatus.METHOD_NOT_ALLOWED, "Send an AdmissionReview with POST.", close=True, headers=_ALLOW)
 
 
 def _require_json(headers: Iterable[tuple[bytes, bytes]]) -> None:
@@ -180,6 +202,13 @@ def _require_size(size: int) -> None:
     if size > wire.LARGEST_REVIEW:
         detail = f"The body is larger than {wire.LARGEST_REVIEW} bytes, more than a review of two objects can be."
         raise Fault(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail, close=True)
+
+
+def _short(query: bytes) -> bytes:
+    if len(query) > LONGEST_QUERY:
+        detail = f"The query is longer than {LONGEST_QUERY} bytes; it is for ?timeout=3s."
+        raise Fault(HTTPStatus.REQUEST_URI_TOO_LONG, detail, close=True)
+    return query
 
 
 @lru_cache(maxsize=64)

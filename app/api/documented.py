@@ -30,6 +30,7 @@ _FAULTS: Final = {
     HTTPStatus.METHOD_NOT_ALLOWED: "Not POST",
     HTTPStatus.REQUEST_TIMEOUT: "The body did not arrive within the timeout",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: f"More than {LARGEST_REVIEW} bytes",
+    HTTPStatus.REQUEST_URI_TOO_LONG: "A query of more than 256 bytes",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "Not application/json",
     HTTPStatus.INTERNAL_SERVER_ERROR: "An error of ours",
     HTTPStatus.SERVICE_UNAVAILABLE: "Too many large requests at once",
@@ -56,6 +57,7 @@ def create_api(admission: Admission) -> FastAPI:
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         docs_url=None,  # the pages load their scripts from a CDN; the document itself is at /openapi.json
         redoc_url=None,
+        redirect_slashes=False,  # a redirect would repeat the request's Host to the caller
     )
     for path, endpoint in ENDPOINTS.items():
         api.add_api_route(

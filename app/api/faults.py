@@ -19,13 +19,17 @@ class Fault(Exception):
         status: the HTTP status.
         detail: what is wrong and what to do, in words that hold nothing of the request.
         close: whether the connection has to end, because the rest of the request was not read.
+        headers: what this status asks for beside the body.
     """
 
-    def __init__(self, status: HTTPStatus, detail: str, *, close: bool = False) -> None:
+    def __init__(
+        self, status: HTTPStatus, detail: str, *, close: bool = False, headers: tuple[tuple[bytes, bytes], ...] = ()
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.close = close
+        self.headers = headers
 
 
 class Problem(Struct, frozen=True):

@@ -82,12 +82,19 @@ def decode(body: bytes) -> AdmissionRequest:
         raise Fault(HTTPStatus.BAD_REQUEST, "The body is not UTF-8.") from None
     except RecursionError:
         raise Fault(HTTPStatus.BAD_REQUEST, "The body is nested too deeply.") from None
-    except msgspec.ValidationError as error:  # names a type and a path of ours, never a value
-        raise Fault(HTTPStatus.BAD_REQUEST, f"The body is no AdmissionReview of admission.k8s.io/v1: {error}") from None
+    except msgspec.ValidationError as error:
+        detail = f"The body is no AdmissionReview of admission.k8s.io/v1: {_without_value(str(error))}"
+        raise Fault(HTTPStatus.BAD_REQUEST, detail) from None
     except msgspec.DecodeError as error:
         raise Fault(HTTPStatus.BAD_REQUEST, f"The body is not JSON: {error}") from None
     _require_agreement(request)
     return request
+
+
+def _without_value(message: str) -> str:
+    """Say what msgspec says: types and a path of ours, but not the apiVersion or kind that it quotes."""
+    what, at, path = message.rpartition(" - at ")
+    return f"Unexpected value{at}{path}" if what.startswith("Invalid enum value") else message
 
 
 def _require_agreement(request: AdmissionRequest) -> None:

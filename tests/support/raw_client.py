@@ -48,6 +48,7 @@ class Connection:
 
     def __init__(self, port: int, context: ssl.SSLContext | None) -> None:
         plain = socket.create_connection(("127.0.0.1", port), timeout=30)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as Go does; else each request waits 40 ms
         self.socket = context.wrap_socket(plain, server_hostname="localhost") if context else plain
 
     def send(self, data: bytes) -> Self:
