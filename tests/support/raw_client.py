@@ -34,6 +34,11 @@ class Reply:
         response = self.json["response"]
         return json.loads(b64decode(response["patch"])) if "patch" in response else []
 
+    @property
+    def patch_text(self) -> str:
+        """The patch as it is written."""
+        return b64decode(self.json["response"]["patch"]).decode()
+
     def assert_fault(self, status: int) -> None:
         """It is a fault of this status, and echoes nothing that was marked."""
         assert (self.status, self.headers["content-type"]) == (status, "application/problem+json")
