@@ -51,8 +51,9 @@ class _Counted(ssl.SSLObject):
         self.unanswered += size
         self.allowance.held += size
         if not self._head_ended:
-            self._head_ended = _END_OF_HEAD in self._tail + data
-            self._tail = data[-3:]
+            seen = self._tail + data
+            self._head_ended = _END_OF_HEAD in seen
+            self._tail = seen[-3:]
         if self.unanswered > LONGEST_HEAD:
             self._require_bounds()
         return got

@@ -6,6 +6,8 @@ import signal
 import ssl
 import subprocess
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -116,6 +118,12 @@ class Process:
         text = self.ops("/metrics")[2].decode()
         samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
         return sum(one.value for one in samples if one.name == name and labels.items() <= one.labels.items())
+
+    def until(self, state: Callable[[], bool]) -> None:
+        """Wait for a state that only asking shows; each question takes the process a turn."""
+        end = time.monotonic() + PATIENCE
+        while not state():
+            assert time.monotonic() < end, "the state did not come about"
 
     def resident(self) -> int:
         """Bytes of memory the process holds."""
