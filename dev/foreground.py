@@ -5,6 +5,7 @@ signal however cleanly the server stopped. So at a terminal the command gets a p
 Anywhere else (in a pipeline, in the background, under a supervisor) it simply takes this process's place.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -32,7 +33,8 @@ def run_in_front(command: list[str]) -> int:
         signal.signal(number, lambda caught, _: child.send_signal(caught))
     os.tcsetpgrp(sys.stdin.fileno(), child.pid)
     code = child.wait()
-    os.tcsetpgrp(sys.stdin.fileno(), os.getpgrp())
+    with contextlib.suppress(OSError):  # the terminal may be gone, and the command for that reason
+        os.tcsetpgrp(sys.stdin.fileno(), os.getpgrp())
     return code if code >= 0 else 128 - code
 
 
