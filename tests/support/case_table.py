@@ -97,12 +97,14 @@ def build(spec: dict[str, Any] | None, **known: Any) -> Any:
     """An object as a row describes it; ``known`` are the objects it may start from."""
     if spec is None:
         return None
-    source = spec.get("from", "old")
+    return jsonpatch.apply_patch(deepcopy(_start(spec, known)), spec.get("patch", []))
+
+
+def _start(spec: dict[str, Any], known: dict[str, Any]) -> Any:
     if "object" in spec:
-        start = spec["object"]
-    else:
-        start = known[source] if source in known else _json(FOLDER / source)
-    return jsonpatch.apply_patch(deepcopy(start), spec.get("patch", []))
+        return spec["object"]
+    source = spec.get("from", "old")
+    return known[source] if source in known else _json(FOLDER / source)
 
 
 @cache
