@@ -124,8 +124,8 @@ def connect(server: Process) -> Iterator[Callable[..., Connection]]:
     """Opens connections to the shared server, or to another; closed after the test."""
     with ExitStack() as opened:
 
-        def open_one(to: Process = server, *, tls: bool = True) -> Connection:
-            connection = Connection(to.port, to.context if tls else None)
+        def open_one(to: Process = server, *, tls: bool = True, receive_buffer: int = 0) -> Connection:
+            connection = Connection(to.port, to.context if tls else None, receive_buffer)
             opened.callback(connection.close)
             return connection
 

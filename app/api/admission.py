@@ -37,8 +37,9 @@ DEFAULT_WAIT: Final = 10.0
 MOST_BUFFERED: Final = 16 * wire.LARGEST_REVIEW
 """Bytes of unfinished bodies and unread answers held at once; a caller beyond that gets 503 instead of our memory."""
 
-WRITTEN_AT_ONCE: Final = 64 * 1024
-"""Bytes of an answer that is left to the HTTP server; larger ones count until the caller has taken them."""
+WRITTEN_AT_ONCE: Final = 256 * 1024
+"""Bytes of an answer that are left to the HTTP server, and usually fit what the kernel buffers. A larger one goes out
+in such pieces, because the event loop holds back the next piece, but not a first one of any size."""
 
 LONGEST_QUERY: Final = 256
 """Bytes. The API server sends ``timeout=10s``, beside what the webhook's own URL may have."""
@@ -102,12 +103,14 @@ class Admission:
             await send({"type": "http.response.body", "body": answer})
 
     async def _hand_over(self, answer: bytes, send: Send) -> None:
-        """Send a large answer and wait until it is taken; a caller that does not read is cut off in the end."""
+        """Send a large answer as it is taken; a caller that does not read is cut off in the end."""
         self._buffered += len(answer)
         try:
             async with asyncio.timeout(LONGEST_WAIT):
-                await send({"type": "http.response.body", "body": answer, "more_body": True})
-                await send({"type": "http.response.body"})
+                for at in range(0, len(answer), WRITTEN_AT_ONCE):
+                    piece = answer[at : at + WRITTEN_AT_ONCE]
+                    more = at + WRITTEN_AT_ONCE < len(answer)
+                    await send({"type": "http.response.body", "body": piece, "more_body": more})
         except TimeoutError:
             log.warning("an answer was not read in time; the connection ends", bytes=len(answer))
         finally:
