@@ -6,7 +6,7 @@ import itertools
 from dataclasses import dataclass, field
 from typing import Self
 
-CHECK_EVERY = 0.05
+CHECK_EVERY = 0.2
 """Seconds between two looks at each backend's readiness."""
 
 
@@ -57,7 +57,11 @@ class Balancer:
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         ready = [backend for backend in self.backends if backend.ready]
         backend = ready[next(self._turn) % len(ready)]
-        there, back = await asyncio.open_connection("127.0.0.1", backend.port)
+        try:
+            there, back = await asyncio.open_connection("127.0.0.1", backend.port)
+        except OSError:
+            writer.close()
+            return
         await asyncio.gather(_copy(reader, back), _copy(there, writer))
 
 
