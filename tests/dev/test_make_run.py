@@ -39,12 +39,15 @@ class Terminal:
         self.shown = ""
 
     def read_until(self, word: str) -> None:
-        """Read until the word was shown."""
+        """Read until the word was shown, or nothing more will be."""
         end = monotonic() + PATIENCE
         while word not in self.shown:
-            readable, _, _ = select.select([self._ours], [], [], max(0.0, end - monotonic()))
-            assert readable, f"{word!r} was not shown, but: {self.shown}"
-            self.shown += os.read(self._ours, 65536).decode().replace("\r\n", "\n")
+            ended = self.process.poll() is not None
+            if select.select([self._ours], [], [], 0 if ended else 0.5)[0]:
+                self.shown += os.read(self._ours, 65536).decode().replace("\r\n", "\n")
+            else:
+                waiting = monotonic() < end and not ended
+                assert waiting, f"{word!r} was not shown, but: {self.shown}"
 
     def press(self, key: bytes) -> None:
         """Type a key."""
@@ -78,9 +81,11 @@ def running(environment: dict[str, str], ports: list[int], tmp_path: Path) -> It
     # what this make may itself be part of is none of its business
     clean = {name: value for name, value in environment.items() if "MAKE" not in name} | {"STATUS_GUARD_DRAIN": "0s"}
     terminal = Terminal(["make", "run", *installed, *settings], clean)
-    terminal.read_until('"event":"serving"')
-    yield terminal
-    terminal.close()
+    try:
+        terminal.read_until('"event":"serving"')
+        yield terminal
+    finally:
+        terminal.close()
 
 
 def test_the_printed_command_shows_the_patch(running: Terminal, tmp_path: Path) -> None:
