@@ -1,5 +1,6 @@
-"""``status-guard certs``: certificates to develop with."""
+"""``status-guard certs``: certificates to develop with, and certificates in a cluster."""
 
+import asyncio
 import os
 import tempfile
 from datetime import UTC, datetime
@@ -8,8 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from app.core import duration
+from app.core.duration import BadDurationError
+
 if TYPE_CHECKING:
     from app.certificates import DevelopmentPair
+    from app.cluster.ensure import Wanted
 
 certs_app = typer.Typer(no_args_is_help=True)
 
@@ -23,7 +28,7 @@ _EXIT_BAD_INPUT: Final = 2
 
 @certs_app.callback()
 def certs() -> None:
-    """Make certificates to develop with; a cluster has its own ways."""
+    """Make certificates: to develop with, or in a cluster."""
 
 
 @certs_app.command()
@@ -63,6 +68,70 @@ def dev(
         typer.echo(f"No certificates made: {error}", err=True)
         raise typer.Exit(_EXIT_BAD_INPUT) from error
     typer.echo(f"Made {out / _CERTIFICATE}, because {reason}; clients trust it by {out / _CA}.")
+
+
+@certs_app.command()
+def ensure(  # noqa: PLR0917 - typer turns each parameter into an option
+    namespace: Annotated[str, typer.Option(help="Namespace of the Service and of the Secret.")],
+    service: Annotated[str, typer.Option(help="The Service that the API server calls; the certificate's names.")],
+    secret: Annotated[str, typer.Option(help="The Secret to keep them in. It has to exist, and may be empty.")] = "",
+    configuration: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Name of a webhook configuration, mutating or validating, to publish the CA in; repeatable."
+            " Without it: all with the label app.kubernetes.io/managed-by=status-guard."
+        ),
+    ] = None,
+    rotate_ca: Annotated[bool, typer.Option("--rotate-ca", help="Replace the CA though it is good.")] = False,
+    forget_retired: Annotated[
+        bool,
+        typer.Option(
+            "--forget-retired",
+            help="Stop trusting CAs before the current one at once. Restart the webhook's pods first.",
+        ),
+    ] = False,
+    settle: Annotated[str, typer.Option(help="How long a new CA is published before it is relied on.")] = "60s",
+    kubeconfig: Annotated[str | None, typer.Option(help="Kubeconfig file; else as kubectl finds it.")] = None,
+    context: Annotated[str | None, typer.Option(help="Context of the kubeconfig.")] = None,
+) -> None:
+    """Keep a CA and a serving certificate in a Secret, and publish the CA in the webhook configurations.
+
+    Makes what is missing, renews the certificate after two thirds of its
+    life, and replaces the CA in an order that never serves what nobody
+    trusts. Run it as often as you like, also twice at once; it changes
+    nothing while all is well. It creates no objects, and changes none
+    without our label.
+
+    Example:
+      status-guard certs ensure --namespace status-guard --service status-guard
+    """
+    from app.cluster.ensure import Wanted, service_names  # noqa: PLC0415 -- see dev
+    from app.cluster.port import ClusterError  # noqa: PLC0415
+
+    if rotate_ca and forget_retired:
+        raise typer.BadParameter(
+            "--rotate-ca with --forget-retired would stop trusting what is still served; rotate, restart the webhook's"
+            " pods, then forget"
+        )
+    try:
+        wanted = Wanted(
+            service_names(namespace, service), duration.parse(settle), rotate=rotate_ca, forget=forget_retired
+        )
+        place = (namespace, secret or f"{service}-certs", configuration)
+        asyncio.run(_ensure(place, wanted, kubeconfig, context))
+    except (BadDurationError, ClusterError) as error:
+        typer.echo(f"status-guard certs ensure: {error}", err=True)
+        raise typer.Exit(_EXIT_BAD_INPUT) from None
+
+
+async def _ensure(
+    place: tuple[str, str, list[str] | None], wanted: "Wanted", kubeconfig: str | None, context: str | None
+) -> None:
+    from app.cluster.client import KubernetesCluster, connected  # noqa: PLC0415 -- see dev
+    from app.cluster.ensure import ensure as settle  # noqa: PLC0415
+
+    async with connected(kubeconfig, context) as api:
+        await settle(KubernetesCluster(api, *place), wanted, typer.echo, asyncio.sleep)
 
 
 def _read(directory: Path) -> "DevelopmentPair | None":

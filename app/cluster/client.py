@@ -1,0 +1,234 @@
+"""The cluster as the ``kubernetes`` package reaches it.
+
+Answers are read as the JSON they are, a few fields of them, instead of through the package's models: what a model of
+another version does not know, it drops. Writes are JSON Patches, which name what they change and leave the rest.
+"""
+
+from base64 import b64encode
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any, Final, NamedTuple, TypeVar
+
+from aiohttp import ClientError
+from kubernetes.aio.client import AdmissionregistrationV1Api, ApiClient, Configuration, CoreV1Api
+from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+from msgspec import MsgspecError, Struct, json
+
+from app.cluster.port import OURS, ClusterError, ConflictError, Kind, Registration, Secret
+
+MANAGER: Final = "status-guard-certs"
+"""The field manager: ``kubectl get --show-managed-fields`` tells who wrote the bundle."""
+
+_TIMEOUT: Final = 10.0
+"""Seconds for one call. An API server that takes longer for a single small object is not well; the next run retries."""
+
+_JSON_PATCH: Final = "application/json-patch+json"
+
+_HINTS: Final = {
+    HTTPStatus.UNAUTHORIZED: "the credentials are not accepted: look at the kubeconfig or the ServiceAccount's token",
+    HTTPStatus.FORBIDDEN: "grant that right (manifests/base/certs.yaml has the Roles), or name another object",
+    HTTPStatus.NOT_FOUND: "apply the manifests first: this command creates no objects",
+}
+
+T = TypeVar("T")
+
+
+class _Metadata(Struct, rename="camel"):
+    name: str = ""
+    resource_version: str = ""
+    labels: dict[str, str] | None = None
+
+    @property
+    def ours(self) -> bool:
+        label, value = OURS
+        return (self.labels or {}).get(label) == value
+
+
+class _ClientConfig(Struct, rename="camel"):
+    ca_bundle: bytes = b""
+
+
+class _Webhook(Struct, rename="camel"):
+    client_config: _ClientConfig
+
+
+class _Configuration(Struct):
+    metadata: _Metadata
+    webhooks: list[_Webhook] | None = None
+
+
+class _Configurations(Struct):
+    items: list[_Configuration]
+
+
+class _Secret(Struct):
+    metadata: _Metadata
+    data: dict[str, bytes] | None = None
+
+
+class _Status(Struct):
+    message: str = ""
+
+
+class _Answer(NamedTuple):
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+
+
+class KubernetesCluster:
+    """A cluster, by the calls that the Role for certificates allows.
+
+    Args:
+        api: a configured client.
+        namespace: where the Secret is.
+        secret: the Secret's name.
+        configurations: names of webhook configurations, of either kind; None for all that carry our label, which takes
+            the right to list them.
+    """
+
+    def __init__(self, api: ApiClient, namespace: str, secret: str, configurations: Collection[str] | None) -> None:
+        self._core, admission = CoreV1Api(api), AdmissionregistrationV1Api(api)
+        self._namespace, self._secret, self._names = namespace, secret, configurations
+        self._list = {
+            Kind.MUTATING: admission.list_mutating_webhook_configuration_without_preload_content,
+            Kind.VALIDATING: admission.list_validating_webhook_configuration_without_preload_content,
+        }
+        self._read = {
+            Kind.MUTATING: admission.read_mutating_webhook_configuration_without_preload_content,
+            Kind.VALIDATING: admission.read_validating_webhook_configuration_without_preload_content,
+        }
+        self._patch = {
+            Kind.MUTATING: admission.patch_mutating_webhook_configuration_without_preload_content,
+            Kind.VALIDATING: admission.patch_validating_webhook_configuration_without_preload_content,
+        }
+
+    async def registrations(self) -> tuple[Registration, ...]:
+        """See :class:`app.cluster.port.Cluster`."""
+        found: list[Registration] = []
+        for kind in Kind:
+            if self._names is None:
+                answer = await _call(f"list every {kind}", self._list[kind], label_selector="=".join(OURS))
+                listed = _decoded(answer, _Configurations, f"list of every {kind}").items
+                found += [_registration(kind, item) for item in listed]
+            for name in self._names or ():
+                answer = await _call(f"read {kind} {name}", self._read[kind], name, or_absent=True)
+                if answer.status != HTTPStatus.NOT_FOUND:
+                    found.append(_registration(kind, _decoded(answer, _Configuration, f"{kind} {name}")))
+        return tuple(found)
+
+    async def secret(self) -> Secret:
+        """See :class:`app.cluster.port.Cluster`."""
+        what = f"Secret {self._namespace}/{self._secret}"
+        answer = await _call(
+            f"read {what}", self._core.read_namespaced_secret_without_preload_content, self._secret, self._namespace
+        )
+        found = _decoded(answer, _Secret, what)
+        try:
+            read_at = parsedate_to_datetime(answer.headers["Date"])
+        except (KeyError, ValueError):
+            raise ClusterError(
+                f"the answer to 'read {what}' has no Date header that can be read, and certificates need the API"
+                " server's clock; look for a proxy that removes it"
+            ) from None
+        return Secret(found.metadata.resource_version, found.data or {}, found.metadata.ours, read_at)
+
+    async def store(self, before: Secret, data: Mapping[str, bytes]) -> None:
+        """See :class:`app.cluster.port.Cluster`."""
+        content = {key: b64encode(value).decode() for key, value in data.items()}
+        await _call(
+            f"write Secret {self._namespace}/{self._secret}",
+            self._core.patch_namespaced_secret_without_preload_content,
+            self._secret,
+            self._namespace,
+            [_only_at(before.version), {"op": "add", "path": "/data", "value": content}],
+            _content_type=_JSON_PATCH,
+            field_manager=MANAGER,
+        )
+
+    async def publish(self, before: Registration, bundle: bytes) -> None:
+        """See :class:`app.cluster.port.Cluster`."""
+        value = b64encode(bundle).decode()
+        paths = [f"/webhooks/{at}/clientConfig/caBundle" for at in range(len(before.bundles))]
+        changes = [{"op": "add", "path": path, "value": value} for path in paths]
+        await _call(
+            f"write {before}",
+            self._patch[before.kind],
+            before.name,
+            [_only_at(before.version), *changes],
+            _content_type=_JSON_PATCH,
+            field_manager=MANAGER,
+        )
+
+
+@asynccontextmanager
+async def connected(kubeconfig: str | None, context: str | None) -> AsyncIterator[ApiClient]:
+    """A client by kubeconfig, as kubectl finds it; in a pod without one, by its ServiceAccount.
+
+    Raises:
+        ClusterError: there is no usable configuration.
+    """
+    configuration = Configuration()
+    try:
+        await _configure(configuration, kubeconfig, context)
+        api = ApiClient(configuration)
+    except (ConfigException, OSError) as error:
+        raise ClusterError(
+            f"no way to a cluster: {error}; name a kubeconfig with --kubeconfig, or a context of it with --context"
+        ) from None
+    async with api:
+        yield api
+
+
+async def _configure(configuration: Configuration, kubeconfig: str | None, context: str | None) -> None:
+    try:
+        await load_kube_config(kubeconfig, context, configuration, persist_config=False)  # type: ignore[no-untyped-call]  # the package types its models only
+    except ConfigException:
+        if kubeconfig is not None or context is not None:
+            raise
+        load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]  # as above
+
+
+async def _call(
+    what: str, function: Callable[..., Awaitable[Any]], *arguments: object, or_absent: bool = False, **options: object
+) -> _Answer:
+    try:
+        response = await function(*arguments, _request_timeout=_TIMEOUT, **options)
+        answer = _Answer(response.status, await response.read(), response.headers)
+    except (ClientError, OSError, TimeoutError) as error:
+        raise ClusterError(
+            f"cannot {what}: the API server does not answer ({type(error).__name__}: {error}); run this again"
+        ) from None
+    if answer.status < HTTPStatus.BAD_REQUEST or (or_absent and answer.status == HTTPStatus.NOT_FOUND):
+        return answer
+    if answer.status == HTTPStatus.CONFLICT:
+        raise ConflictError(f"cannot {what}: it was changed meanwhile; run this again")
+    hint = _HINTS.get(HTTPStatus(answer.status), "the API server's log may say more; run this again")
+    raise ClusterError(f"cannot {what}: {answer.status}, {_reason(answer)}; {hint}")
+
+
+def _reason(answer: _Answer) -> str:
+    try:
+        return json.decode(answer.body, type=_Status).message or "no reason given"
+    except (MsgspecError, UnicodeDecodeError):
+        return "no reason given"
+
+
+def _decoded(answer: _Answer, kind: type[T], what: str) -> T:
+    try:
+        return json.decode(answer.body, type=kind)
+    except (MsgspecError, UnicodeDecodeError) as error:
+        # The error names a path and a type, never a value.
+        raise ClusterError(f"cannot read {what}: the answer is not what an API server sends ({error})") from None
+
+
+def _registration(kind: Kind, found: _Configuration) -> Registration:
+    bundles = tuple(webhook.client_config.ca_bundle for webhook in found.webhooks or ())
+    return Registration(kind, found.metadata.name, found.metadata.resource_version, bundles, found.metadata.ours)
+
+
+def _only_at(version: str) -> dict[str, str]:
+    """Makes a patch fail with 409 Conflict unless the object still has this version; a failed `test` would be a 422."""
+    return {"op": "replace", "path": "/metadata/resourceVersion", "value": version}
