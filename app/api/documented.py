@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from app import __version__
 from app.api.admission import ENDPOINTS, Admission
-from app.api.examples import LOSSY_REVIEW, RESTORED
+from app.api.examples import DENIED, LOSSY_REVIEW, RESTORED
 from app.api.faults import PROBLEM_JSON, Problem, problem
 from app.api.wire import LARGEST_REVIEW, ReviewAnswer
 from app.core.review import AdmissionReview
@@ -24,6 +24,10 @@ _SCHEMAS: Final = "#/components/schemas/{name}"
 _SUMMARIES: Final = {
     Endpoint.MUTATE: "Restore what a write leaves out of a guarded object",
     Endpoint.VALIDATE: "Deny a write that leaves something out of a guarded object",
+}
+_ANSWERS: Final = {
+    Endpoint.MUTATE: {"restored": {"value": RESTORED}},
+    Endpoint.VALIDATE: {"denied": {"value": DENIED}},
 }
 _FAULTS: Final = {
     HTTPStatus.BAD_REQUEST: "Not a v1 AdmissionReview, or its parts disagree",
@@ -67,7 +71,7 @@ def create_api(admission: Admission) -> FastAPI:
             name=endpoint.value,
             summary=_SUMMARIES[endpoint],
             response_class=Response,
-            openapi_extra=_operation(),
+            openapi_extra=_operation(_ANSWERS[endpoint]),
         )
     api.add_exception_handler(HTTPException, _http_error)
     _add_schemas(api)
@@ -92,7 +96,7 @@ def _reference(kind: type) -> dict[str, str]:
     return {"$ref": _SCHEMAS.format(name=kind.__name__)}
 
 
-def _operation() -> dict[str, Any]:
+def _operation(answers: dict[str, Any]) -> dict[str, Any]:
     faults = {
         str(status.value): {
             "description": description,
@@ -100,7 +104,7 @@ def _operation() -> dict[str, Any]:
         }
         for status, description in _FAULTS.items()
     }
-    answer = {"schema": _reference(ReviewAnswer), "examples": {"restored": {"value": RESTORED}}}
+    answer = {"schema": _reference(ReviewAnswer), "examples": answers}
     return {
         "parameters": [
             {
