@@ -5,6 +5,7 @@ import os
 import platform
 import ssl
 import subprocess
+import sysconfig
 from pathlib import Path
 
 PACKAGES = ("fastapi", "uvicorn", "uvloop", "httptools", "msgspec")
@@ -16,11 +17,17 @@ def describe(go_version: str | None) -> dict[str, str]:
     return {
         "processor": f"{os.cpu_count()} x {_processor()}",
         "kernel": f"{platform.system()} {platform.release()}",
-        "Python": f"{platform.python_version()}, {ssl.OPENSSL_VERSION}",
+        "Python": f"{platform.python_version()}, {_build()}, {ssl.OPENSSL_VERSION}",
         "packages": packages,
         "Go": go_version or "none",
         "source": _source(),
     }
+
+
+def _build() -> str:
+    """Interpreters compiled without profile-guided optimisation are slower, and many self-made ones are."""
+    optimised = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
+    return "optimised build" if optimised else "build without --enable-optimizations"
 
 
 def _processor() -> str:

@@ -49,7 +49,9 @@ def _certificates() -> tuple[Path, Path]:
     folder = toolchain.BUILD / "certs"
     pair = folder / "tls.crt", folder / "tls.key"
     if not all(path.exists() for path in pair):
-        subprocess.run([str(STATUS_GUARD), "certs", "dev", "--out", str(folder)], check=True, capture_output=True)
+        subprocess.run(
+            [str(STATUS_GUARD), "certs", "dev", "--out", str(folder)], check=True, capture_output=True, text=True
+        )
     return pair
 
 
@@ -138,12 +140,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     try:
         _measure(given)
-    except (ServerError, WrongAnswerError, LoadError, ValueError, toolchain.NoGoError) as problem:
+    except (ServerError, WrongAnswerError, LoadError, ValueError, OSError, toolchain.NoGoError) as problem:
         print(f"bench: {problem}", file=sys.stderr)
         return 1
     except subprocess.CalledProcessError as problem:
-        said = (problem.stderr or b"").decode(errors="replace").strip()
-        print(f"bench: {' '.join(map(str, problem.cmd))} failed: {said}", file=sys.stderr)
+        print(f"bench: {' '.join(map(str, problem.cmd))} failed: {problem.stderr or 'see above'}", file=sys.stderr)
         return 1
     return 0
 

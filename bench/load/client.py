@@ -1,6 +1,6 @@
 """The load generator for machines without Go: the same arguments and the same talk with its parent as main.go.
 
-It spends more CPU on a request than a webhook does, so it cannot keep one busy. The figures of a server at rest
+It spends about as much CPU on a request as a webhook does, so it may not keep one busy. The figures of a server at rest
 between requests are higher; they compare with each other, not with those taken with the Go generator.
 """
 
