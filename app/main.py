@@ -14,6 +14,7 @@ import uvloop
 from app.api.admission import LONGEST_WAIT, MOST_BUFFERED, Admission, Application, Front, Receive, Scope, Send
 from app.api.allowance import LONGEST_HEAD, Allowance
 from app.api.health import Health, Ops
+from app.api.listener import address, listen
 from app.api.probe import served_fingerprint
 from app.api.wire import LARGEST_REVIEW
 from app.rules import RuleSource
@@ -64,7 +65,7 @@ class Webhook:
         context.sslobject_class = self.allowance.applied_to(context.sslobject_class)
         self.telemetry = Telemetry()
         self.admission = Admission(lambda: self.rules.current.guards, self.telemetry, lambda: self.draining)
-        self.socket = _listen(settings.host, settings.port)
+        self.socket = listen(settings.host, settings.port, MOST_CONNECTIONS, "--port")
         checks = {
             "serving": self._check_serving,
             "rules": self._check_rules,
@@ -183,7 +184,7 @@ def serve(settings: Settings) -> None:
     """
     configure_logging()
     webhook = Webhook(settings)
-    ops_socket = _listen(settings.host, settings.ops_port)
+    ops_socket = listen(settings.host, settings.ops_port, MOST_CONNECTIONS, "--ops-port")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_run(webhook, ops_socket, settings.drain.total_seconds()))
 
@@ -201,7 +202,7 @@ async def _run(webhook: Webhook, ops_socket: socket.socket, drain: float) -> Non
     gc.collect()
     gc.freeze()  # what is loaded by now stays: looking through it again would cost each request several microseconds
     log.info(
-        "serving", address=_address(webhook.socket), ops=_address(ops_socket), guards=len(webhook.rules.current.guards)
+        "serving", address=address(webhook.socket), ops=address(ops_socket), guards=len(webhook.rules.current.guards)
     )
     await _first(asyncio.create_task(stop.wait()), main_task, ops_task)
     webhook.draining = True
@@ -264,22 +265,3 @@ def _config(
         timeout_graceful_shutdown=int(LONGEST_WAIT),
         ssl_context_factory=(lambda _config, _default: tls.listener_context) if tls else None,
     )
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """A bound socket, made before anything else is started, so that a taken port is an error at once."""
-    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(address)
-    except OSError as error:
-        listener.close()
-        raise OSError(error.errno, f"cannot listen on {host} port {port}: {error.strerror}; name another") from None
-    listener.listen(MOST_CONNECTIONS)
-    return listener
-
-
-def _address(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
