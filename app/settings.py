@@ -113,7 +113,8 @@ def read(options: Mapping[str, Any], environment: Mapping[str, str] = os.environ
     try:
         settings = Settings.model_validate(_from_environment(environment) | given)
     except ValidationError as error:
-        mistakes += [_mistake(detail, given, environment) for detail in error.errors(include_url=False)]
+        first = {detail["loc"][0]: detail for detail in reversed(error.errors(include_url=False))}
+        mistakes += [_mistake(first[name], given, environment) for name in Settings.model_fields if name in first]
     if mistakes:
         raise SettingsError("\n".join(mistakes))
     return settings
