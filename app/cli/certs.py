@@ -22,6 +22,14 @@ _CA: Final = "ca.crt"
 _CERTIFICATE: Final = "tls.crt"
 _KEY: Final = "tls.key"
 
+_CONFIGURATION: Final = typer.Option(
+    help="Name of a webhook configuration, mutating or validating, to publish the CA in; repeatable."
+    " Without it: all with the label app.kubernetes.io/managed-by=status-guard."
+)
+_FORGET_RETIRED: Final = typer.Option(
+    "--forget-retired", help="Stop trusting CAs before the current one at once. Restart the webhook's pods first."
+)
+
 _EXIT_BAD_INPUT: Final = 2
 """As everywhere in this command: 2 says that what was asked for cannot be done as asked."""
 
@@ -74,33 +82,20 @@ def dev(
 def ensure(  # noqa: PLR0917 - typer turns each parameter into an option
     namespace: Annotated[str, typer.Option(help="Namespace of the Service and of the Secret.")],
     service: Annotated[str, typer.Option(help="The Service that the API server calls; the certificate's names.")],
-    secret: Annotated[str, typer.Option(help="The Secret to keep them in. It has to exist, and may be empty.")] = "",
-    configuration: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Name of a webhook configuration, mutating or validating, to publish the CA in; repeatable."
-            " Without it: all with the label app.kubernetes.io/managed-by=status-guard."
-        ),
-    ] = None,
+    secret: Annotated[str, typer.Option(help="The Secret to keep them in; has to exist. [SERVICE-certs]")] = "",
+    configuration: Annotated[list[str] | None, _CONFIGURATION] = None,
     rotate_ca: Annotated[bool, typer.Option("--rotate-ca", help="Replace the CA though it is good.")] = False,
-    forget_retired: Annotated[
-        bool,
-        typer.Option(
-            "--forget-retired",
-            help="Stop trusting CAs before the current one at once. Restart the webhook's pods first.",
-        ),
-    ] = False,
+    forget_retired: Annotated[bool, _FORGET_RETIRED] = False,
     settle: Annotated[str, typer.Option(help="How long a new CA is published before it is relied on.")] = "60s",
     kubeconfig: Annotated[str | None, typer.Option(help="Kubeconfig file; else as kubectl finds it.")] = None,
     context: Annotated[str | None, typer.Option(help="Context of the kubeconfig.")] = None,
 ) -> None:
     """Keep a CA and a serving certificate in a Secret, and publish the CA in the webhook configurations.
 
-    Makes what is missing, renews the certificate after two thirds of its
-    life, and replaces the CA in an order that never serves what nobody
-    trusts. Run it as often as you like, also twice at once; it changes
-    nothing while all is well. It creates no objects, and changes none
-    without our label.
+    Makes what is missing, renews after two thirds of a life, and replaces the
+    CA in an order that never serves what nobody trusts. Run it often, also
+    twice at once; while all is well it changes nothing. It creates no objects
+    and changes none without our label.
 
     Example:
       status-guard certs ensure --namespace status-guard --service status-guard
@@ -114,9 +109,8 @@ def ensure(  # noqa: PLR0917 - typer turns each parameter into an option
             " pods, then forget"
         )
     try:
-        wanted = Wanted(
-            service_names(namespace, service), duration.parse(settle), rotate=rotate_ca, forget=forget_retired
-        )
+        names = service_names(namespace, service)
+        wanted = Wanted(names, duration.parse(settle), rotate=rotate_ca, forget=forget_retired)
         place = (namespace, secret or f"{service}-certs", configuration)
         asyncio.run(_ensure(place, wanted, kubeconfig, context))
     except (BadDurationError, ClusterError) as error:
