@@ -295,6 +295,10 @@ def test_a_run_that_slept_through_a_rotation_undoes_nothing() -> None:
                 await wake.wait()
             self.looked = True
 
+        async def publish(self, before: Registration, bundle: bytes) -> None:
+            await super().publish(before, bundle)
+            raise CutError  # before it sees, and repairs, what it has done
+
     class Waking(Memory):
         async def store(self, before: Secret, data: Mapping[str, bytes]) -> None:
             if "staged.crt" in before.data:
@@ -305,10 +309,11 @@ def test_a_run_that_slept_through_a_rotation_undoes_nothing() -> None:
 
     async def meet() -> None:
         paused, waking = Paused(world, lambda: 0), Waking(world, lambda: 0)
-        await asyncio.gather(
+        runs = (
             ensure(paused, Wanted(NAMES), lambda _: None, paused.sleep),
             ensure(waking, Wanted(NAMES, rotate=True), lambda _: None, waking.sleep),
         )
+        assert await asyncio.gather(*runs, return_exceptions=True) == [None, None]
 
     asyncio.run(meet())
     assert len(certificates.certificates_in(world.registrations["ours"].bundles[0])) == 2
