@@ -61,14 +61,22 @@ class Admission:
         guards: returns the current rule set.
         telemetry: counts and logs.
         draining: whether connections should end with their next answer.
+        patience: seconds a caller may take to read a large answer.
     """
 
-    def __init__(self, guards: Callable[[], Guards], telemetry: Telemetry, draining: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        guards: Callable[[], Guards],
+        telemetry: Telemetry,
+        draining: Callable[[], bool],
+        patience: float = LONGEST_WAIT,
+    ) -> None:
         self.in_flight = 0
         self._buffered = 0
         self._guards = guards
         self._telemetry = telemetry
         self._draining = draining
+        self._patience = patience
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request to an admission endpoint; it never raises."""
@@ -106,7 +114,7 @@ class Admission:
         """Send a large answer as it is taken; a caller that does not read is cut off in the end."""
         self._buffered += len(answer)
         try:
-            async with asyncio.timeout(LONGEST_WAIT):
+            async with asyncio.timeout(self._patience):
                 for at in range(0, len(answer), WRITTEN_AT_ONCE):
                     piece = answer[at : at + WRITTEN_AT_ONCE]
                     more = at + WRITTEN_AT_ONCE < len(answer)

@@ -41,8 +41,6 @@ class Ops:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         del receive  # these endpoints take no body
-        if scope["type"] != "http":
-            return
         route = self._routes.get(scope["path"])
         if route is None:
             detail = "Here are /livez, /readyz and /metrics."

@@ -109,6 +109,18 @@ def test_a_denial_is_a_verdict(path: str, post: Post) -> None:
     assert "patch" not in response
 
 
+def test_a_denial_names_a_hundred_causes(post: Post) -> None:
+    """Of a wiped map the first hundred keys are causes, then comes how many there are, and last what to do."""
+    nodes = {f"node{number}": {} for number in range(150)}
+    lost = make_review("u", "gadgets", oldObject=thing(status={"nodeStatuses": nodes}))
+    lost["request"]["object"] |= {"status": {"nodeStatuses": {}}}
+    causes = post(lost).json["response"]["status"]["details"]["causes"]
+    assert len(causes) == 102
+    assert causes[0]["field"] == "/status/nodeStatuses/node0"
+    assert causes[100]["message"] == "and 50 more"
+    assert causes[101]["message"].startswith("send the object with its status")
+
+
 def test_an_intact_write_gets_an_empty_answer(post: Post) -> None:
     """A write that loses nothing is allowed with uid and allowed alone, in an envelope of v1."""
     reply = post(make_review("u", object=thing(status=STATUS)))

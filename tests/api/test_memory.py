@@ -34,7 +34,7 @@ def test_many_slow_large_bodies_are_refused_rather_than_held(
     body, before = large_review(), fresh.resident()
     slow = [connect(fresh) for _ in range(MOST_BUFFERED // len(body))]
     for connection in slow:
-        connection.send(make_request(b"", content_length=len(body))).send(body[:-1])
+        connection.send(make_request(b"", "/mutate?timeout=30s", content_length=len(body))).send(body[:-1])
     fresh.until(lambda: fresh.metric("status_guard_held_bytes") > MOST_BUFFERED - 100)
     for _ in range(20):
         late = connect(fresh).send(make_request(body[: 2**16], content_length=LARGEST_REVIEW))

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from server_process import Pki, Process
 
+from app import __version__
 from app.settings import Settings, flag, variable
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -135,6 +136,11 @@ def test_an_address_of_ipv6_is_served(starter: Callable[..., Process]) -> None:
     assert started["address"] == f"[::1]:{process.port}"
     process.signal(signal.SIGTERM)
     assert process.ended() == 0
+
+
+def test_the_version_is_told(run: Run) -> None:
+    """--version prints the version of this code."""
+    assert run("--version").stdout == f"status-guard {__version__}\n"
 
 
 @pytest.mark.parametrize("words", COMMANDS)
