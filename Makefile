@@ -8,6 +8,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8443
 OPS_PORT ?= 8080
 CERTS ?= certs/dev
+OVERLAY ?= harvester
 BIN := .venv/bin
 
 .PHONY: help
@@ -65,6 +66,18 @@ contracts: .venv/.dev ## Imports point down only
 .PHONY: bench
 bench: .venv/.installed ## CPU, memory and start against a lean Go webhook, in one interleaved run
 	$(BIN)/python bench/run.py
+
+.PHONY: manifests
+manifests: .venv/.installed ## Render manifests/registration from manifests/rules
+	$(BIN)/status-guard export webhook --rules manifests/rules --kube-version 1.30 --service status-guard/status-guard \
+	  > manifests/registration/webhooks.yaml.new
+	@mv manifests/registration/webhooks.yaml.new manifests/registration/webhooks.yaml
+
+.PHONY: deploy undeploy
+deploy: .venv/.installed ## Install into the current cluster, OVERLAY=harvester|cert-manager|dev, step by step
+	@manifests/deploy.sh up $(OVERLAY)
+undeploy: ## Remove it, the registration first
+	@manifests/deploy.sh down $(OVERLAY)
 
 LOCK := $(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
         --no-emit-options --allow-unsafe --strip-extras --no-header --upgrade
