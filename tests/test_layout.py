@@ -25,6 +25,7 @@ BAGS = {"common", "helpers", "misc", "shared", "util", "utils"}
 BESIDE_THE_MIRROR = {
     "data": "what tests read",
     "dev": "mirrors dev/",
+    "manifests": "mirrors manifests/",
     "process": "what only a running server shows",
     "support": "what tests share beside fixtures",
     "cluster": "what only a real API server shows",
