@@ -104,16 +104,24 @@ def same(left: Raw, right: Raw) -> bool:
         # of large objects that differ, most differ in their keys already
         if is_object(left) and is_object(right) and members(left).keys() != members(right).keys():
             return False
-        pairs = [(decode(left), decode(right))]
+        return _same_values(decode(left), decode(right))
     except _UNREADABLE:
         return False
+
+
+def _same_values(left: JSON, right: JSON) -> bool:
+    pairs = [(left, right)]
     while pairs:  # a loop, because a value may be nested nearly as deep as the stack
         a, b = pairs.pop()
         if type(a) is not type(b):
             return False
-        if isinstance(a, dict) and a.keys() == b.keys():
+        if isinstance(a, dict):
+            if a.keys() != b.keys():
+                return False
             pairs += ((a[key], b[key]) for key in a)
-        elif isinstance(a, list) and len(a) == len(b):
+        elif isinstance(a, list):
+            if len(a) != len(b):
+                return False
             pairs += zip(a, b, strict=True)
         elif a != b:
             return False
