@@ -35,6 +35,10 @@ MOST_CONNECTIONS: Final = 1024
 LARGEST_REQUEST: Final = LARGEST_REVIEW + 1024 * 1024
 """Bytes of a request with all that goes with its body: header lines, and what a chunked body is wrapped in."""
 
+LINGER: Final = 5
+"""Seconds in which callers close their ends after a shutdown's last answer. API servers take milliseconds; one that the
+network lost would hold up the end beyond kubelet's patience (terminationGracePeriodSeconds, 30 by default)."""
+
 NEAR_EXPIRY: Final = 7 * 24 * 3600
 """Seconds before the certificate's end at which readiness starts to say so: time to act on a working day."""
 
@@ -210,15 +214,26 @@ async def _run(webhook: Webhook, ops_socket: socket.socket, drain: float) -> Non
     hurried = asyncio.create_task(hurry.wait())
     if stop.is_set():
         await _first(hurried, asyncio.create_task(asyncio.sleep(drain)))
+    abandoned = asyncio.create_task(_abandoned(webhook.admission))
     for server, task in ((main, main_task), (ops, ops_task)):
         server.should_exit = True
-        await _first(hurried, task)
-        if not task.done():
-            log.warning("stopped at once, as asked by a second signal", in_flight=webhook.admission.in_flight)
-            return  # whoever runs this cancels what is still running
+        await _first(hurried, abandoned, task)
+        if not task.done():  # whoever runs this cancels what is still running
+            if hurry.is_set():
+                log.warning("stopped at once, as asked by a second signal", in_flight=webhook.admission.in_flight)
+            else:
+                log.warning("stopped; callers left connections open")
+            return
         await task
     poller.cancel()
     log.info("stopped")
+
+
+async def _abandoned(admission: Admission) -> None:
+    """Wait until nothing is in flight, and for as long again as callers have to close their connections."""
+    while admission.in_flight:  # noqa: ASYNC110 - an event would have to be kept for every request
+        await asyncio.sleep(0.1)
+    await asyncio.sleep(LINGER)
 
 
 async def _first(*tasks: asyncio.Task[Any]) -> None:

@@ -5,6 +5,7 @@ counted where they come out of TLS. A connection's count starts anew with every 
 """
 
 import ssl
+from collections.abc import Callable
 from typing import Any, Final
 
 from app.telemetry import log
@@ -33,19 +34,22 @@ class Allowance:
 
     def applied_to(self, connections: type[ssl.SSLObject]) -> type[ssl.SSLObject]:
         """A class of connections, for ``SSLContext.sslobject_class``, that do as ``connections`` and keep to this."""
-        return type("Counted", (_Counted, connections), {"allowance": self})
+        methods = {"_read": connections.read, "_write": connections.write}  # half as dear as super(), for each request
+        return type("Counted", (_Counted, connections), {"allowance": self, **methods})
 
 
 class _Counted(ssl.SSLObject):
     """One connection; event loops read and write through this, and CPython makes them without ``__init__``."""
 
     allowance: Allowance
+    _read: Callable[..., Any]
+    _write: Callable[[Any], int]
     unanswered = 0
     _head_ended = False
     _tail = b""
 
     def read(self, len: int = 1024, buffer: Any = None) -> Any:  # noqa: A002, ANN401 - as the method it extends
-        got = super().read(len, buffer)
+        got = self._read(len, buffer)
         data: bytes = got if buffer is None else bytes(buffer[:got])
         size = data.__len__()
         self.unanswered += size
@@ -59,9 +63,9 @@ class _Counted(ssl.SSLObject):
         return got
 
     def write(self, data: Any) -> int:  # noqa: ANN401 - as the method it extends
-        if data[:12] != _INTERIM:  # after "100 Continue" the body of the same request follows
+        if self.unanswered and data[:12] != _INTERIM:  # after "100 Continue" the body of the same request follows
             self._start_anew()
-        return super().write(data)
+        return self._write(data)
 
     def _require_bounds(self) -> None:
         if not self._head_ended:

@@ -110,3 +110,13 @@ def test_the_operations_listener_outlives_the_other(start: Start, connect: Conne
     assert slow.send(BODY[-1:]).reply().status == 200
     slow.close()
     assert process.ended() == 0
+
+
+def test_a_caller_that_does_not_hang_up_holds_nothing_up(start: Start, connect: Connect) -> None:
+    """A caller that never ends its side of an idle connection delays the end by seconds, not by half a minute."""
+    process = start(drain="0s")
+    deaf = connect(process)
+    deaf.send(make_request(make_review())).reply()
+    process.signal(signal.SIGTERM)
+    process.line("stopped; callers left connections open")
+    assert process.ended() == 0
