@@ -48,7 +48,7 @@ test: .venv/.dev lint types contracts ## Everything CI requires
 .PHONY: quick
 quick: .venv/.dev ## The inner loop: lint, then the tests that start no process
 	$(BIN)/ruff check --quiet .
-	$(BIN)/pytest -q -x tests/core tests/api
+	$(BIN)/pytest -q -x tests/core tests/rules
 
 .PHONY: lint
 lint: .venv/.dev ## ruff: every rule but the commented ignore list, and formatting
