@@ -40,7 +40,11 @@ LINGER: Final = 5
 network lost would hold up the end beyond kubelet's patience (terminationGracePeriodSeconds, 30 by default)."""
 
 NEAR_EXPIRY: Final = 7 * 24 * 3600
-"""Seconds before the certificate's end at which readiness starts to say so: time to act on a working day."""
+"""Seconds before the certificate's end at which readiness and the log say so: time to act on a working day."""
+
+SOON: Final = "the certificate ends soon; renew it, or find out why nobody did"
+EXPIRED: Final = "the certificate has expired"
+EARLY: Final = "the certificate is not valid yet; check this machine's clock"
 
 
 class Webhook:
@@ -57,6 +61,7 @@ class Webhook:
             raise SettingsError(settings.incomplete())
         self.draining = False
         self.serving = False
+        self._said = ("", "")
         self.rules = RuleSource([settings.rules])
         self.certificate = ServingCertificate(
             settings.tls_cert,
@@ -100,8 +105,7 @@ class Webhook:
         )
 
     def _left(self) -> float:
-        now = datetime.now(UTC)  # noqa: TID251 - read when metrics and readiness are
-        return (self.certificate.not_after - now).total_seconds()
+        return (self.certificate.not_after - _now()).total_seconds()
 
     async def _check_serving(self) -> Health:
         if self.draining:
@@ -118,10 +122,11 @@ class Webhook:
         until = f"valid until {self.certificate.not_after.isoformat()}"
         error = self.certificate.last_error
         refused = f"; the files on disk are refused: {error}" if error else ""
-        left = self._left()
-        if left < 0:
-            return Health(ok=False, detail=f"expired, was {until}{refused}")
-        return Health(ok=True, detail=f"{'expires soon, ' if left < NEAR_EXPIRY else ''}{until}{refused}")
+        trouble = self._trouble()
+        if trouble in {EXPIRED, EARLY}:
+            why = f"expired, was {until}" if trouble == EXPIRED else f"{self.certificate.out_of_date(_now())}"
+            return Health(ok=False, detail=why + refused)
+        return Health(ok=True, detail=f"{'expires soon, ' if trouble else ''}{until}{refused}")
 
     async def _check_tls(self) -> Health:
         """Dials its own port as the API server would: what is served has to be the current certificate."""
@@ -132,10 +137,18 @@ class Webhook:
         current = fingerprint == self.certificate.fingerprint
         return Health(ok=current, detail="" if current else "another certificate is served than the current one")
 
+    def _trouble(self) -> str:
+        """What is wrong with the served certificate's dates; empty if nothing is."""
+        if self.certificate.out_of_date(_now()):
+            return EXPIRED if self._left() < 0 else EARLY
+        return SOON if self._left() < NEAR_EXPIRY else ""
+
     def say_what_is_wrong(self) -> None:
-        """Log at the start what is served all the same, but should not be."""
-        if self._left() < 0:
-            log.error("the certificate has expired", not_after=self.certificate.not_after.isoformat())
+        """Log what is wrong with the served certificate's dates: at once, and then once a day."""
+        said = (self._trouble(), f"{_now():%Y-%m-%d}")
+        if said[0] and said != self._said:
+            log.error(said[0], not_after=self.certificate.not_after.isoformat())
+        self._said = said
 
     def poll(self) -> None:
         """Look at rules and certificates once; log what came of it."""
@@ -149,6 +162,11 @@ class Webhook:
             log.info("certificate accepted", not_after=self.certificate.not_after.isoformat())
         elif pair.outcome == "refused":
             log.error("certificate refused; the earlier pair stays in force", reason=pair.error)
+        self.say_what_is_wrong()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251 - certificates are judged by the time at which they are served
 
 
 class Documented:
