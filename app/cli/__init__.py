@@ -10,6 +10,7 @@ import typer
 
 from app import __version__
 from app.cli.certs import certs_app
+from app.cli.export import export_app
 from app.cli.review import review
 from app.cli.rules import rules_app
 from app.cli.serve import serve
@@ -43,6 +44,7 @@ app.command()(review)
 app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(settings)
 app.add_typer(rules_app, name="rules")
 app.add_typer(certs_app, name="certs")
+app.add_typer(export_app, name="export")
 
 
 def main() -> None:
