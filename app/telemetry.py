@@ -12,14 +12,7 @@ from typing import Final
 import msgspec
 import structlog
 from msgspec import Struct
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    ProcessCollector,
-    disable_created_metrics,
-)
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.exposition import generate_latest
 from structlog.typing import EventDict
 
@@ -94,7 +87,6 @@ class Telemetry:
     """The process's metrics, and the decision log."""
 
     def __init__(self) -> None:
-        disable_created_metrics()  # a series beside each counter that says when it began; nobody asks for it
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._requests = Counter(
