@@ -12,7 +12,6 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 namespace=status-guard
 service=status-guard
-configuration=zz-status-guard
 label=app.kubernetes.io/managed-by=status-guard
 kinds=mutatingwebhookconfigurations,validatingwebhookconfigurations
 kubectl=${KUBECTL:-kubectl}
@@ -32,8 +31,7 @@ certificates() { # makes what is missing; once the configurations are there, pub
       fi
       ;;
     *)
-      "$command" certs ensure --namespace "$namespace" --service "$service" --secret "$service-certs" \
-        --configuration "$configuration"
+      "$command" certs ensure --namespace "$namespace" --service "$service" --secret "$service-certs"
       ;;
   esac
 }

@@ -15,6 +15,7 @@ from app.core.duration import BadDurationError
 if TYPE_CHECKING:
     from app.certificates import DevelopmentPair
     from app.cluster.ensure import Wanted
+    from app.cluster.port import Kind
 
 certs_app = typer.Typer(no_args_is_help=True)
 
@@ -23,7 +24,7 @@ _CERTIFICATE: Final = "tls.crt"
 _KEY: Final = "tls.key"
 
 _CONFIGURATION: Final = typer.Option(
-    help="Name of a webhook configuration, mutating or validating, to publish the CA in; repeatable."
+    help="Webhook configuration to publish the CA in, as mutating/NAME or validating/NAME; repeatable."
     " Without it: all with the label app.kubernetes.io/managed-by=status-guard."
 )
 _FORGET_RETIRED: Final = typer.Option(
@@ -102,6 +103,7 @@ def ensure(  # noqa: PLR0917 - typer turns each parameter into an option
     """
     from app.cluster.ensure import Wanted, service_names  # noqa: PLC0415 -- see dev
     from app.cluster.port import ClusterError  # noqa: PLC0415
+    from app.cluster.port import configuration as read_configuration  # noqa: PLC0415
 
     if rotate_ca and forget_retired:
         raise typer.BadParameter(
@@ -111,7 +113,7 @@ def ensure(  # noqa: PLR0917 - typer turns each parameter into an option
     try:
         names = service_names(namespace, service)
         wanted = Wanted(names, duration.parse(settle), rotate=rotate_ca, forget=forget_retired)
-        place = (namespace, secret or f"{service}-certs", configuration)
+        place = (namespace, secret or f"{service}-certs", list(map(read_configuration, configuration or ())))
         asyncio.run(_ensure(place, wanted, kubeconfig, context))
     except (BadDurationError, ClusterError) as error:
         typer.echo(f"status-guard certs ensure: {error}", err=True)
@@ -119,7 +121,7 @@ def ensure(  # noqa: PLR0917 - typer turns each parameter into an option
 
 
 async def _ensure(
-    place: tuple[str, str, list[str] | None], wanted: "Wanted", kubeconfig: str | None, context: str | None
+    place: tuple[str, str, list[tuple["Kind", str]]], wanted: "Wanted", kubeconfig: str | None, context: str | None
 ) -> None:
     from app.cluster.client import KubernetesCluster, connected  # noqa: PLC0415 -- see dev
     from app.cluster.ensure import ensure as settle  # noqa: PLC0415

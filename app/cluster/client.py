@@ -85,11 +85,13 @@ class KubernetesCluster:
         api: a configured client.
         namespace: where the Secret is.
         secret: the Secret's name.
-        configurations: names of webhook configurations, of either kind; None for all that carry our label, which takes
-            the right to list them.
+        configurations: kind and name of each webhook configuration to look at; none for all that carry our label,
+            which takes the right to list them.
     """
 
-    def __init__(self, api: ApiClient, namespace: str, secret: str, configurations: Collection[str] | None) -> None:
+    def __init__(
+        self, api: ApiClient, namespace: str, secret: str, configurations: Collection[tuple[Kind, str]] = ()
+    ) -> None:
         self._core, admission = CoreV1Api(api), AdmissionregistrationV1Api(api)
         self._namespace, self._secret, self._names = namespace, secret, configurations
         self._list = {
@@ -108,15 +110,14 @@ class KubernetesCluster:
     async def registrations(self) -> tuple[Registration, ...]:
         """See :class:`app.cluster.port.Cluster`."""
         found: list[Registration] = []
-        for kind in Kind:
-            if self._names is None:
-                answer = await _call(f"list every {kind}", self._list[kind], label_selector="=".join(OURS))
-                listed = _decoded(answer, _Configurations, f"list of every {kind}").items
-                found += [_registration(kind, item) for item in listed]
-            for name in self._names or ():
-                answer = await _call(f"read {kind} {name}", self._read[kind], name, or_absent=True)
-                if answer.status != HTTPStatus.NOT_FOUND:
-                    found.append(_registration(kind, _decoded(answer, _Configuration, f"{kind} {name}")))
+        for kind in Kind if not self._names else ():
+            answer = await _call(f"list every {kind}", self._list[kind], label_selector="=".join(OURS))
+            listed = _decoded(answer, _Configurations, f"list of every {kind}").items
+            found += [_registration(kind, item) for item in listed]
+        for kind, name in self._names:
+            answer = await _call(f"read {kind} {name}", self._read[kind], name, or_absent=True)
+            if answer.status != HTTPStatus.NOT_FOUND:
+                found.append(_registration(kind, _decoded(answer, _Configuration, f"{kind} {name}")))
         return tuple(found)
 
     async def secret(self) -> Secret:

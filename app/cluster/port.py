@@ -28,6 +28,21 @@ class Kind(StrEnum):
     VALIDATING = "ValidatingWebhookConfiguration"
 
 
+def configuration(text: str) -> tuple[Kind, str]:
+    """Read a kind and a name, as in ``mutating/zz-status-guard``.
+
+    Raises:
+        ClusterError: the text says no kind, or no name.
+    """
+    kind, _, name = text.partition("/")
+    if kind.upper() not in Kind.__members__ or not name:
+        raise ClusterError(
+            f"{text!r} names no webhook configuration; write mutating/NAME or validating/NAME, as in"
+            " mutating/zz-status-guard"
+        )
+    return Kind[kind.upper()], name
+
+
 @dataclass(frozen=True, slots=True)
 class Registration:
     """One webhook configuration.

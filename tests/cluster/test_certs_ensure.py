@@ -105,6 +105,17 @@ def test_it_fills_the_secret_and_every_configuration_of_ours_and_no_other(server
         assert owned == {"f:clientConfig": {"f:caBundle": {}}}
 
 
+def test_it_can_be_kept_to_named_configurations(server: Server) -> None:
+    """By name it needs no right to list; a name that is not there yet is no error, and the others are not touched."""
+    run = server.status_guard(*ENSURE, "--configuration=validating/ours", "--configuration=mutating/later")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert all(bundles(server, "validatingwebhookconfigurations", "ours"))
+    assert bundles(server, "mutatingwebhookconfigurations", "ours") == ["", ""]
+    run = server.status_guard(*ENSURE, "--configuration=validating/foreign")
+    assert "Left ValidatingWebhookConfiguration foreign alone" in run.stdout
+    assert bundles(server, "validatingwebhookconfigurations", "foreign") == ["", ""]
+
+
 def test_a_second_run_writes_nothing(server: Server) -> None:
     """No object gets a new version while all is well."""
     server.status_guard(*ENSURE)
@@ -170,7 +181,12 @@ def test_a_run_that_is_killed_while_a_ca_settles_is_taken_up_by_the_next(server:
     [
         (["--secret=other"], None, ["read Secret guarded/other", "404", "apply the manifests first"]),
         ([], "nobody-token", ["403", "nobody", "cannot list", "grant that right"]),
-        (["--configuration=ours"], "nobody-token", ["403", "MutatingWebhookConfiguration ours", "grant that right"]),
+        (["--configuration=ours"], None, ["'ours' names no webhook configuration", "mutating/NAME"]),
+        (
+            ["--configuration=mutating/ours"],
+            "nobody-token",
+            ["403", "MutatingWebhookConfiguration ours", "grant that right"],
+        ),
         ([], "unknown-token", ["401", "credentials are not accepted"]),
         (["--context=nowhere"], None, ["no way to a cluster", "--context"]),
         (["--kubeconfig=/nonexistent"], None, ["no way to a cluster", "--kubeconfig"]),

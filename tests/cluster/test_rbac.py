@@ -6,15 +6,16 @@ import pytest
 from manifest_objects import pod_of, rendered, the
 from rbac_server import Server, rbac_server
 
+from app.cluster.port import configuration
+
 pytestmark = pytest.mark.cluster
 
 CERTS = "system:serviceaccount:status-guard:status-guard-certs"
 WEBHOOK = "system:serviceaccount:status-guard:status-guard-webhook"
 ROLES = {"Namespace", "Secret", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "ServiceAccount"}
-CONFIGURATIONS = ("mutatingwebhookconfigurations", "validatingwebhookconfigurations")
 VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
 ARGS = pod_of(the("CronJob", "base/certs/cronjob.yaml"))["containers"][0]["args"]
-(NAME,) = [arg.partition("=")[2] for arg in ARGS if arg.startswith("--configuration=")]
+NAMED = [configuration(arg.partition("=")[2]) for arg in ARGS if arg.startswith("--configuration=")]
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +25,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     tokens = [f"certs-token,{CERTS},1,{groups}", f"webhook-token,{WEBHOOK},2,{groups}"]
     with rbac_server(tmp_path_factory.mktemp("api"), tokens) as started:
         started.apply(*(one for one in rendered("base") if one["kind"] in ROLES))
-        for kind in ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"):
-            label = {"app.kubernetes.io/managed-by": "status-guard"}
-            meta = {"name": NAME, "labels": label}
+        for kind, name in NAMED:
+            meta = {"name": name, "labels": {"app.kubernetes.io/managed-by": "status-guard"}}
             webhook = {
                 "name": "guard.example.io",
                 "admissionReviewVersions": ["v1"],
@@ -35,7 +35,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
                 "clientConfig": {"service": {"namespace": "status-guard", "name": "status-guard"}},
             }
             version = "admissionregistration.k8s.io/v1"
-            started.apply({"apiVersion": version, "kind": kind, "metadata": meta, "webhooks": [webhook]})
+            started.apply({"apiVersion": version, "kind": str(kind), "metadata": meta, "webhooks": [webhook]})
         yield started
 
 
@@ -67,9 +67,10 @@ def test_the_job_may_do_nothing_else(server: Server, verb: str) -> None:
     """Beyond get and patch of three objects every verb is refused: other names, other namespaces, other kinds."""
     allowed = verb in {"get", "patch"}
     assert may(server, "certs-token", verb, "secrets/status-guard-certs") == allowed
-    for kind in CONFIGURATIONS:
-        assert may(server, "certs-token", verb, f"{kind}.admissionregistration.k8s.io/{NAME}") == allowed
-        assert not may(server, "certs-token", verb, f"{kind}.admissionregistration.k8s.io/somebody-elses")
+    for kind, name in NAMED:
+        resource = f"{kind}s.admissionregistration.k8s.io".lower()
+        assert may(server, "certs-token", verb, f"{resource}/{name}") == allowed
+        assert not may(server, "certs-token", verb, f"{resource}/somebody-elses")
     assert not may(server, "certs-token", verb, "secrets")
     assert not may(server, "certs-token", verb, "secrets/other")
     assert not may(server, "certs-token", verb, "secrets/status-guard-certs", "kube-system")

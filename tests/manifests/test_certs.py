@@ -6,7 +6,7 @@ from manifest_objects import MANIFESTS, documents, pod_of, the
 from app.certificates import LEAF_LIFETIME, RENEW_AFTER
 from app.cli import app
 from app.cluster.ensure import SETTLE, service_names
-from app.cluster.port import OURS
+from app.cluster.port import OURS, Kind, configuration
 from app.core import duration
 
 CRONJOB = the("CronJob", "base/certs/cronjob.yaml")
@@ -30,6 +30,13 @@ def options() -> dict[str, object]:
     return group.make_context(ARGS[1], list(ARGS[2:])).params
 
 
+def configurations() -> list[tuple[Kind, str]]:
+    """The configurations that the job publishes in."""
+    named = options()["configuration"]
+    assert isinstance(named, list)
+    return [configuration(text) for text in named]
+
+
 def test_the_job_asks_for_what_the_other_manifests_use() -> None:
     """Namespace, Service, Secret and configurations have one name in all places."""
     asked = options()
@@ -38,7 +45,7 @@ def test_the_job_asks_for_what_the_other_manifests_use() -> None:
     assert not asked["rotate_ca"]
     assert not asked["forget_retired"]
     script = (MANIFESTS / "deploy.sh").read_text()
-    assert f"namespace={NAMESPACE}\nservice={SERVICE}\nconfiguration={asked['configuration'][0]}\n" in script  # type: ignore[index]
+    assert f"namespace={NAMESPACE}\nservice={SERVICE}\n" in script
     assert f"label={'='.join(OURS)}\n" in script
 
 
@@ -56,9 +63,8 @@ def test_rights_are_by_name_and_for_this_job_alone() -> None:
     assert role == [
         {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [asked["secret"]], "verbs": ["get", "patch"]}
     ]
-    (rule,) = cluster_role
-    assert rule["resourceNames"] == asked["configuration"]
-    assert rule["verbs"] == ["get", "patch"]
+    granted = [(rule["resources"], rule["resourceNames"], rule["verbs"]) for rule in cluster_role]
+    assert granted == [([f"{kind}s".lower()], [name], ["get", "patch"]) for kind, name in configurations()]
     for kind in ("RoleBinding", "ClusterRoleBinding"):
         binding = the(kind, "base/certs/rbac.yaml")
         assert [subject["name"] for subject in binding["subjects"]] == [POD["serviceAccountName"]]
