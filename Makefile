@@ -69,13 +69,15 @@ bench: .venv/.installed ## CPU, memory and start against a lean Go webhook, in o
 
 .PHONY: manifests
 manifests: .venv/.installed ## Render manifests/registration from manifests/rules
-	$(BIN)/status-guard export webhook --rules manifests/rules --kube-version 1.30 --service status-guard/status-guard \
-	  > manifests/registration/webhooks.yaml.new
+	$(BIN)/status-guard export webhook --rules manifests/rules --rules manifests/check/checks.statusguard.io.yaml \
+	  --kube-version 1.30 --service status-guard/status-guard > manifests/registration/webhooks.yaml.new
 	@mv manifests/registration/webhooks.yaml.new manifests/registration/webhooks.yaml
 
-.PHONY: deploy undeploy
+.PHONY: deploy verify undeploy
 deploy: .venv/.installed ## Install into the current cluster, OVERLAY=harvester|cert-manager|dev, step by step
 	@manifests/deploy.sh up $(OVERLAY)
+verify: ## Show the guard at work on a kind that is made for this and removed again
+	@manifests/check/run.sh
 undeploy: ## Remove it, the registration first
 	@manifests/deploy.sh down $(OVERLAY)
 

@@ -8,6 +8,10 @@ from app.rules import load
 
 pytestmark = pytest.mark.skipif(KUBECTL is None, reason="kubectl renders these; install it to run them")
 
+DOCUMENTS = [
+    *(path for path in (MANIFESTS / "rules").glob("*.yaml") if path.name != "kustomization.yaml"),
+    MANIFESTS / "check" / "checks.statusguard.io.yaml",
+]
 CLUSTER_WIDE = {"Namespace", "ClusterRole", "ClusterRoleBinding"}
 
 
@@ -54,10 +58,9 @@ def test_the_rules_arrive_as_they_are_written(folder: str) -> None:
     """The ConfigMap holds every rule document under its own name, under a name that does not change."""
     (rules,) = of_kind(rendered(folder), "ConfigMap")
     assert rules["metadata"]["name"] == "status-guard-rules"
-    files = {path.name: path.read_text() for path in (MANIFESTS / "rules").glob("*.yaml")}
-    del files["kustomization.yaml"]
+    files = {path.name: path.read_text() for path in DOCUMENTS}
     assert rules["data"] == files
-    assert load([MANIFESTS / "rules"]).count == len(files)
+    assert load(DOCUMENTS).count == len(files)
 
 
 def test_with_cert_manager_nobody_else_makes_certificates() -> None:

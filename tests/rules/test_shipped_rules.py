@@ -37,7 +37,7 @@ def test_every_exposed_kind_has_its_file() -> None:
     """Each exposed kind has one guard, in a file named as its CRD, and there are no others."""
     expected = {f"{resource}.{group}" for group, resources in EXPOSED.items() for resource in resources}
     assert set(GUARDS) == expected
-    assert {path.name for path in SHIPPED.iterdir()} == {f"{name}.yaml" for name in expected}
+    assert {path.name for path in SHIPPED.iterdir()} - {"kustomization.yaml"} == {f"{name}.yaml" for name in expected}
 
 
 @pytest.mark.parametrize("name", sorted(GUARDS))
