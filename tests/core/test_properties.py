@@ -76,7 +76,7 @@ def operations(verdict: Verdict) -> list[tuple[list[str], Raw]]:
 def hole(tree: Any, path: list[str], length: int | None) -> None:
     """Take out what is at a path, or what is in a list beyond a length."""
     for part in path[:-1]:
-        tree = tree[int(part)] if isinstance(tree, list) else tree.get(part)
+        tree = member(tree, part)
         if not isinstance(tree, dict | list):
             return
     if length is not None:
@@ -93,9 +93,9 @@ def at(tree: Any, path: list[str]) -> Any:
 
 
 def member(tree: Any, part: str) -> Any:
-    """A member or an item."""
+    """A member or an item; none beyond the end, where something is to be appended."""
     if isinstance(tree, list):
-        return tree[int(part)]
+        return tree[int(part)] if int(part) < len(tree) else None
     return tree.get(part) if isinstance(tree, dict) else None
 
 
