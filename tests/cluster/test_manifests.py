@@ -1,5 +1,6 @@
 """The manifests on a real API server: all of them apply, and the way from nothing to a guarded kind and back."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -192,6 +193,30 @@ def test_undeploying_removes_the_registration_first(pod: Pod, deployed: Deployed
     assert policies(pod.server) == {MUTATING: set(), VALIDATING: set()}
     assert script(pod.server, "deploy.sh", "down", "harvester").returncode == 0
     assert script(pod.server, "deploy.sh", "up", "harvester").returncode == 0
+
+
+def test_the_guide_has_the_words_that_the_api_server_prints(server: Server, tmp_path: Path) -> None:
+    """A lossy write without a webhook is refused in words that the troubleshooting table has, and stores nothing."""
+    guide = (ROOT / "docs" / "install.md").read_text()
+    server.apply(*rendered("base"), *documents("registration/webhooks.yaml"), *documents("check/crd.yaml"))
+    server.kubectl("wait", "--for=condition=Established", "crd/checks.statusguard.io", "--timeout=30s")
+    lossy: Object = {"apiVersion": "statusguard.io/v1", "kind": "Check", "metadata": {"name": "one"}}
+    server.kubectl("create", "--filename=-", stdin=yaml.safe_dump({**lossy, "status": {"phase": "Done"}}))
+    nobody_there = Pod(server, tmp_path, port=1)
+    situations = [
+        (lambda: None, "no endpoints available"),
+        (nobody_there.report, "connection refused"),
+        (lambda: server.kubectl("delete", "service", "status-guard", "--namespace=status-guard"), "not found"),
+    ]
+    for change, expected in situations:
+        change()
+        refused = server.kubectl("replace", "--filename=-", stdin=yaml.safe_dump(lossy), check=False)
+        while expected not in refused.stderr:  # the API server learns of a change by its own watch
+            refused = server.kubectl("replace", "--filename=-", stdin=yaml.safe_dump(lossy), check=False)
+        tail = refused.stderr.partition("?timeout=3s")[2].partition(": ")[2].strip()
+        assert re.sub(r"tcp \S+:", "tcp …:", tail) in guide
+        assert server.get("checks.statusguard.io", "one")["status"] == {"phase": "Done"}
+    server.kubectl("delete", "--kustomize", str(MANIFESTS / "registration"))
 
 
 @pytest.mark.parametrize("words", [[], ["up"], ["up", "nowhere"], ["sideways", "harvester"]])
