@@ -110,7 +110,7 @@ def _print(what: str, paths: list[Path], kube_version: str, form: "Callable[[Gua
 def _heading(what: str, version: "KubeVersion", rules: "RuleSet", found: "Export") -> Iterator[str]:
     guards = ", ".join(sorted(guard.name for guard in rules.guards))
     yield from _comment(
-        f"Made by `status-guard export {what}` for Kubernetes {version}. Do not edit: change the rules and make it again."
+        f"Made by `status-guard export {what}` for Kubernetes {version}. Change the rules and make it again."
     )
     yield f"# Rules: sha256:{rules.digest}"
     yield from _comment(f"Guards ({rules.count}): {guards}")

@@ -14,16 +14,16 @@ APPLY: Final = (
     " cannot weigh managedFields."
 )
 OVERRIDE: Final = (
-    f"The annotation {ANNOTATION} ({RuleId.OVERRIDE}) has no effect: CEL has no clock. To remove status on purpose, delete"
-    " the binding, write, and apply it again."
+    f"The annotation {ANNOTATION} ({RuleId.OVERRIDE}) has no effect: CEL has no clock. To remove status on purpose,"
+    " delete the binding, write, and apply it again."
 )
 REFUSING: Final = (
     "Mode Restore: this form can only refuse. A client that always leaves status out can then write nothing;"
     " `status-guard export map` (Kubernetes 1.36) or the webhook put back."
 )
 REFUSING_FINAL: Final = (
-    f"A controller that starts a finished object again is refused as well ({RuleId.FINAL_LABEL}, {RuleId.FINAL_CONDITION})"
-    " and will retry, where the webhook or a MutatingAdmissionPolicy would let its write succeed with the kept values."
+    f"A controller that starts a finished object again is refused as well ({RuleId.FINAL_LABEL},"
+    f" {RuleId.FINAL_CONDITION}) and will retry, where the webhook or a MutatingAdmissionPolicy would let its write succeed with the kept values."
 )
 NUMBERS: Final = (
     "Integers above 2^53 come back as strings, and 1.0 as 1: the API server carries what a policy adds as doubles. If this"

@@ -1,6 +1,6 @@
 """What the three forms have in common: how a manifest looks, what it is called, and which writes it is about."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -115,9 +115,3 @@ def need(version: KubeVersion, least: KubeVersion, what: str, instead: str) -> N
     """
     if version < least:
         raise ExportError(f"Kubernetes {version} has no {what} (it needs {least}); {instead}")
-
-
-def numbered(paths: Sequence[str], most: int = 5) -> str:
-    """Some of the paths, for a comment."""
-    shown = ", ".join(paths[:most])
-    return f"{shown} and {len(paths) - most} more" if len(paths) > most else shown

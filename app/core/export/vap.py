@@ -71,8 +71,13 @@ def variables() -> list[Body]:
     ]
 
 
+def bounds(guard: Guard) -> Bounds:
+    """What is walked: each list and map in an expression of its own."""
+    return loss.bounds(guard, asks=False, expressions=_EXPRESSIONS)
+
+
 def _policy(guard: Guard) -> Manifest:
-    walked = loss.bounds(guard, asks=False, expressions=_EXPRESSIONS)
+    walked = bounds(guard)
     exempt = {"name": "exempt", "expression": loss.listed_writer(guard.writers)}
     body = {
         "apiVersion": API_VERSION,

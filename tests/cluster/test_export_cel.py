@@ -1,0 +1,180 @@
+"""Everything ``status-guard export`` writes in CEL, evaluated by a real API server: over the case table and beyond."""
+
+import itertools
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import jsonpatch
+import pytest
+from case_table import Row, rows
+from policy_server import CALLED, FORMS, GUARDS, Api, policy_server, prepare
+
+from app.core.export import loss, vap
+from app.core.guard import Mode
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
+
+AS_SENT = "The keys of list items are compared with their type"
+"""The API server reads 1.0 as a double and writes it as 1, so that neither the webhook nor CEL can tell them apart."""
+ROWS = [row for row in rows() if row.expect["rules"] != ["SG001"] and row.name != AS_SENT]
+"""All but the writes that no guard is about: the rules of the registration, not its CEL, leave those out."""
+FINISHED = {"harvesterhci.io/read-message": "true", "harvesterhci.io/upgradeState": "Succeeded"}
+NOT_IN_CEL = {"SG011", "SG012"}
+"""Reasons to forgive that only the webhook knows; docs/export.md lists them."""
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """A fresh API server with every guard of the table in every form."""
+    with policy_server(tmp_path_factory.mktemp("api")) as found:
+        prepare(found)
+        yield found
+
+
+def stem(row: Row) -> str:
+    """The guard that a row is about."""
+    resource = row.review["request"]["resource"]["resource"]
+    return next(path.stem for path in row.guards if GUARDS[path.stem].target.resource == resource)
+
+
+def write(api: Api, form: str, row: Row) -> Any:
+    """A row as a real PUT."""
+    request = row.review["request"]
+    user = request["userInfo"]
+    answer = api.write(
+        form, stem(row), request["oldObject"], request["object"], user=user["username"], groups=user.get("groups", ())
+    )
+    if answer is None:
+        assert not row.real
+        pytest.skip("no API server stores this")
+    return answer
+
+
+def matches(row: Row) -> bool:
+    """Whether CEL has something against a row's write."""
+    expect = row.expect
+    return expect["action"] not in {"allowed", "exempted"} or bool(NOT_IN_CEL & set(expect["rules"]))
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.file}: {row.name}")
+def test_a_webhook_is_called_for_what_it_has_something_to_say_about(api: Api, row: Row) -> None:
+    """The match conditions hold for just the writes that lose something and whose writer is not listed."""
+    answer = write(api, "webhook", row)
+    if matches(row):
+        assert answer.status_code == 500
+        assert CALLED in answer.json()["message"]
+    else:
+        assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.file}: {row.name}")
+def test_a_validating_policy_decides_as_the_guard(api: Api, row: Row) -> None:
+    """A ValidatingAdmissionPolicy refuses, or warns of, what the guard has something against, and names the rule."""
+    answer = write(api, "vap", row)
+    mode = GUARDS[stem(row)].mode
+    refused = matches(row) and mode in {Mode.RESTORE, Mode.DENY}
+    assert answer.status_code == (422 if refused else 200), answer.text
+    said = answer.json().get("message", "") if refused else answer.headers.get("warning", "")
+    if refused or (matches(row) and mode is Mode.WARN):
+        assert any(rule in said for rule in row.expect["rules"])
+    else:
+        assert said == ""
+
+
+RESTORING = [row for row in ROWS if GUARDS[stem(row)].mode is Mode.RESTORE and row.endpoint == "mutate"]
+
+
+@pytest.mark.parametrize("row", RESTORING, ids=lambda row: f"{row.file}: {row.name}")
+def test_a_mutating_policy_puts_back_what_the_guard_does(api: Api, row: Row) -> None:
+    """A MutatingAdmissionPolicy leaves the object as the guard's patch would; overrides and applies it cannot tell."""
+    answer = write(api, "map", row)
+    assert answer.status_code == 200, answer.text
+    if NOT_IN_CEL & set(row.expect["rules"]):
+        assert protected(answer.json()) != protected(row.review["request"]["object"])
+        return
+    assert protected(answer.json()) == protected(expected(row))
+
+
+def expected(row: Row) -> Any:
+    """The object that the guard's patch leaves; the API server drops what a write to /status says of metadata."""
+    if GUARDS[stem(row)].target.status_subresource:
+        status = jsonpatch.apply_patch(row.review["request"]["object"], row.expect.get("patch", [])).get("status")
+        return {**row.review["request"]["oldObject"], "status": status}
+    if "stored" in row.expect:
+        return row.stored
+    return jsonpatch.apply_patch(row.review["request"]["object"], row.expect.get("patch", []))
+
+
+BOUNDS = loss.bounds(GUARDS["upgrades"], asks=True)
+POLICY_BOUNDS = vap.bounds(GUARDS["upgrades"])
+
+
+def large(items: int, entries: int, inner: int) -> Any:
+    """An object with two lists of so many items, and two maps; short, because etcd takes 1.5 MB with managedFields."""
+    conditions = [{"type": f"Condition-{number}", "status": "True"} for number in range(items)]
+    numbered = [{"id": number} for number in range(items)]
+    nodes = {f"{number:x}": 0 for number in range(entries)}
+    deep = {"map": {f"{number:x}": 0 for number in range(inner)}, "list": numbered}
+    status = {"conditions": conditions, "nodeStatuses": nodes, "deep": deep}
+    return {"metadata": {"labels": dict(FINISHED)}, "status": {"imageID": "x", **status}}
+
+
+def changed(thing: Any) -> Any:
+    """The same object after a healthy write: other values, an entry and an item more."""
+    new = json.loads(json.dumps(thing))
+    for item in (*new["status"]["conditions"], *new["status"]["deep"]["list"]):
+        item["changed"] = 1
+    for entries in (new["status"]["nodeStatuses"], new["status"]["deep"]["map"]):
+        entries["one-more"] = 1
+    return new
+
+
+FULL = (BOUNDS.items - 1, BOUNDS.entries, BOUNDS.entries)
+FULL_POLICY = (POLICY_BOUNDS.items - 1, POLICY_BOUNDS.entries, 10)
+SIZES = [
+    pytest.param(FULL, id="as much as the match conditions walk"),
+    pytest.param(FULL_POLICY, id="as much as the validations walk"),
+    pytest.param((5_000, 10, 10), id="5000 conditions"),
+    pytest.param((10, 60_000, 10), id="60000 entries"),
+    pytest.param((2_000, 20_000, 20_000), id="all of it"),
+]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("size", SIZES)
+def test_no_size_makes_an_error_of_a_healthy_write(api: Api, form: str, size: tuple[int, int, int]) -> None:
+    """A healthy write to a large object passes; beyond its bounds the webhook is called, and has none itself."""
+    old = large(*size)
+    answer = api.write(form, "upgrades", old, changed(old), user="user-x7k2p")
+    assert answer is not None
+    if form == "webhook" and size != FULL:
+        assert CALLED in answer.json()["message"]
+    else:
+        assert answer.status_code == 200, answer.text[:500]
+    assert answer.headers.get("warning") is None
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("size", SIZES)
+def test_no_size_hides_a_loss(api: Api, form: str, size: tuple[int, int, int]) -> None:
+    """The webhook is called for a single lost part of a large object; a policy sees it within its bounds."""
+    old = large(*size)
+    new = json.loads(json.dumps(old))
+    del new["status"]["nodeStatuses"]["3"], new["status"]["conditions"][-1]
+    answer = api.write(form, "upgrades", old, new, user="user-x7k2p")
+    assert answer is not None
+    seen = {
+        "webhook": answer.status_code == 500 and CALLED in answer.json()["message"],
+        "vap": answer.status_code == 422,
+        "map": answer.status_code == 200 and answer.json()["status"] == old["status"],
+    }[form]
+    if form == "webhook" or size == FULL or (form, size) == ("vap", FULL_POLICY):
+        assert seen, answer.text[:500]
+    assert seen or answer.status_code == 200, answer.text[:500]
+
+
+def protected(thing: Any) -> str:
+    """What a guard looks at, as comparable text."""
+    metadata = {key: thing["metadata"].get(key) or None for key in ("labels", "finalizers", "ownerReferences")}
+    return json.dumps([metadata, thing.get("status")], sort_keys=True)

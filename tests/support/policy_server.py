@@ -1,0 +1,196 @@
+"""An API server with every guard of the case table, in every form that ``status-guard export`` makes.
+
+Each guard is registered in each form for a group of its own, so that one server holds them all. The webhook's address is
+a closed port, with failurePolicy Fail: a write that matches fails with "failed calling webhook", any other passes.
+"""
+
+import base64
+import itertools
+import os
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+from case_table import FOLDER
+
+from app.core.export import map as mutating_policies
+from app.core.export import vap, webhook
+from app.core.export.manifest import Endpoint
+from app.core.export.versions import KubeVersion
+from app.core.guard import Guard, Mode
+from app.rules import load
+
+V1_36 = KubeVersion(1, 36)
+FORMS = ["webhook", "vap", "map"]
+GUARDS = {path.stem: next(iter(load([path]).guards)) for path in sorted((FOLDER / "guards").glob("*.yaml"))}
+CALLED = "failed calling webhook"
+NAMESPACE = "default"
+_VISIBLE = {"webhook": set(Mode), "vap": set(Mode) - {Mode.AUDIT}, "map": {Mode.RESTORE}}
+"""The modes whose effect a caller can see."""
+
+
+_NAMES = (f"thing-{number}" for number in itertools.count())
+_THE_SERVERS = {"uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "deletionTimestamp"}
+_THE_SERVERS |= {"deletionGracePeriodSeconds", "selfLink"}
+
+
+def plain(thing: Any, name: str) -> dict[str, Any]:
+    """An object's metadata as a client may write it, under a new name."""
+    kept = {key: value for key, value in thing["metadata"].items() if key not in _THE_SERVERS}
+    return kept | {"name": name, "namespace": NAMESPACE}
+
+
+@dataclass
+class Api:
+    """The server, spoken to as an administrator who writes in others' names."""
+
+    client: httpx.Client
+
+    def send(self, method: str, path: str, body: Any = None, user: str = "", groups: Any = (), **query: str) -> Any:
+        """One request; the answer as it came."""
+        headers = [("Impersonate-User", user)] if user else []
+        headers += [("Impersonate-Group", group) for group in groups]
+        return self.client.request(method, path, json=body, headers=headers, params=query)
+
+    def write(self, form: str, stem: str, old: Any, new: Any, **how: Any) -> httpx.Response | None:
+        """Store an object, then write another over it in a dry run; ``None`` if it could not be stored as it is."""
+        guard = GUARDS[stem]
+        kind = guard.target.resource[:-1].capitalize()
+        of = {"apiVersion": f"{group(form, stem)}/v1", "kind": kind}
+        name = next(_NAMES)
+        collection = f"/apis/{group(form, stem)}/v1/namespaces/{NAMESPACE}/{guard.target.resource}"
+        stored = self.send("POST", collection, {**old, **of, "metadata": plain(old, name)})
+        if stored.status_code == 201 and guard.target.status_subresource:
+            body = {**stored.json(), "status": old.get("status")}
+            stored = self.send("PUT", f"{collection}/{name}/status", body)
+        if stored.status_code not in {200, 201} or stored.json().get("status") != old.get("status"):
+            return None
+        if "deletionTimestamp" in old["metadata"]:
+            self.send("DELETE", f"{collection}/{name}")
+            stored = self.send("GET", f"{collection}/{name}")
+        version = {"resourceVersion": stored.json()["metadata"]["resourceVersion"]}
+        path = f"{collection}/{name}/status" if guard.target.status_subresource else f"{collection}/{name}"
+        return self.send("PUT", path, {**new, **of, "metadata": plain(new, name) | version}, dryRun="All", **how)
+
+    def create(self, path: str, body: Any) -> None:
+        """Create something, which has to work."""
+        answer = self.send("POST", path, body)
+        assert answer.status_code == 201, answer.text
+
+
+@contextmanager
+def policy_server(folder: Path, *flags: str) -> Iterator[Api]:
+    """Start a server and stop it afterwards; skips the test where there is none."""
+    binary = os.environ.get("TEST_APISERVER")
+    if not binary:
+        pytest.skip("needs a Kubernetes API server; set TEST_APISERVER to a binary of one (CONTRIBUTING.md)")
+    (folder / "tokens.csv").write_text('admin-token,admin,1,"system:masters"\n')
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [binary, "--data-dir", folder, "--secure-port", str(port), "--token-auth-file", folder / "tokens.csv", *flags]
+    with (folder / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+        try:
+            until(lambda: (folder / "kubeconfig").exists() and (folder / "kubeconfig").stat().st_size > 0)
+            cluster = yaml.safe_load((folder / "kubeconfig").read_text())["clusters"][0]["cluster"]
+            trust = ssl.create_default_context(cadata=authority(cluster))
+            headers = {"Authorization": "Bearer admin-token"}
+            with httpx.Client(base_url=cluster["server"], verify=trust, headers=headers, timeout=30) as client:
+                yield Api(client)
+        finally:
+            process.terminate()
+
+
+def authority(cluster: dict[str, str]) -> str:
+    """The CA that a kubeconfig names."""
+    if "certificate-authority-data" in cluster:
+        return base64.b64decode(cluster["certificate-authority-data"]).decode()
+    return Path(cluster["certificate-authority"]).read_text()
+
+
+def until(done: Callable[[], bool]) -> None:
+    """Ask until the answer is yes; the server has no way to tell us."""
+    end = time.monotonic() + 60
+    while not done():
+        assert time.monotonic() < end, "it never came to be"
+        time.sleep(0.05)
+
+
+def group(form: str, stem: str) -> str:
+    """The group that a guard looks after in one form."""
+    return f"{stem}.{form}.example.test"
+
+
+def guards(form: str) -> list[Guard]:
+    """Every guard of the table, moved to its group."""
+    return [
+        replace(guard, name=stem, target=replace(guard.target, group=group(form, stem)))
+        for stem, guard in GUARDS.items()
+    ]
+
+
+def prepare(api: Api) -> None:
+    """Define the kinds, then register the guards, then see that each is in force."""
+    for form, stem in itertools.product(FORMS, GUARDS):
+        api.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition(form, stem))
+    nowhere = Endpoint(url="https://127.0.0.1:1")
+    exports = [
+        webhook.export(guards("webhook"), V1_36, nowhere),
+        vap.export(guards("vap"), V1_36),
+        mutating_policies.export(guards("map"), V1_36),
+    ]
+    for manifest in itertools.chain.from_iterable(export.manifests for export in exports):
+        body = manifest.body
+        for hook in body.get("webhooks", []):
+            hook["failurePolicy"] = "Fail"
+        if body["kind"] == "MutatingAdmissionPolicy":
+            body["spec"]["failurePolicy"] = "Fail"  # an expression that errs shall be seen
+        kind = body["kind"].lower().removesuffix("y")
+        plural = f"{kind}ies" if body["kind"].endswith("y") else f"{kind}s"
+        api.create(f"/apis/{body['apiVersion']}/{plural}", body)
+    for form, stem in itertools.product(FORMS, GUARDS):
+        if GUARDS[stem].mode in _VISIBLE[form]:
+            until(lambda form=form, stem=stem: takes_notice(api, form, stem))
+
+
+def definition(form: str, stem: str) -> dict[str, Any]:
+    """A kind that a guard looks after, without a schema to speak of."""
+    guard, of = GUARDS[stem], group(form, stem)
+    anything = {"x-kubernetes-preserve-unknown-fields": True}
+    version = {
+        "name": "v1",
+        "served": True,
+        "storage": True,
+        "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": anything, "status": anything}}},
+        "subresources": {"status": {}} if guard.target.status_subresource else {},
+    }
+    plural = guard.target.resource
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.{of}"},
+        "spec": {
+            "group": of,
+            "scope": "Namespaced",
+            "names": {"plural": plural, "singular": plural[:-1], "kind": plural[:-1].capitalize()},
+            "versions": [version],
+        },
+    }
+
+
+def takes_notice(api: Api, form: str, stem: str) -> bool:
+    """Whether a write that loses everything is treated as one."""
+    status = {"imageID": "x", "phase": "x"}
+    answer = api.write(form, stem, {"metadata": {}, "status": status}, {"metadata": {}})
+    if answer is None or answer.status_code == 503:  # policies that mutate learn of a new kind some seconds later
+        return False
+    restored = answer.status_code == 200 and answer.json().get("status") == status
+    return answer.status_code != 200 or "warning" in answer.headers or restored
