@@ -74,3 +74,16 @@ def test_conditions_that_come_back_are_counted_behind_those_there() -> None:
     assert final.find(thing('{"done":"true"}'), new, guard(entry), restored) == [
         Unfinished(RuleId.FINAL_CONDITION, ("status", "conditions", "type=A"), remedy)
     ]
+
+
+def test_other_things_that_come_back_are_no_conditions() -> None:
+    """What is restored elsewhere is not taken for a condition."""
+    entry = Final({"done": frozenset({"true"})}, (), {"A": "True"})
+    elsewhere = [Addition(("status", "other"), Raw(b'{"type":"A","status":"False"}'))]
+    assert final.find(thing('{"done":"true"}'), thing("{}"), guard(entry), elsewhere) == []
+
+
+def test_a_label_that_was_not_there_may_come() -> None:
+    """A label to keep that the finished object did not have is free to be set."""
+    entry = Final({"done": frozenset({"true"})}, ("late",))
+    assert final.find(thing('{"done":"true"}'), thing('{"done":"true","late":"x"}'), guard(entry), []) == []
