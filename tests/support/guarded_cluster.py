@@ -1,0 +1,146 @@
+"""An API server whose Upgrades are guarded by a real webhook process, spoken to as different people."""
+
+import base64
+import itertools
+import json
+import ssl
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import yaml
+from rbac_server import Server
+
+NAMESPACE: Final = "harvester-system"
+CONTROLLER: Final = "system:serviceaccount:harvester-system:harvester"
+PEOPLE: Final = {
+    "rancher": ("u-4j7xk", "system:authenticated,system:cattle:authenticated"),
+    "admin": ("kubernetes-admin", "system:masters,system:authenticated"),
+    "controller": (CONTROLLER, "system:serviceaccounts,system:serviceaccounts:harvester-system,system:authenticated"),
+    "proxy": ("rancher-proxy", "system:authenticated"),
+}
+"""Who writes, by token: a Rancher user, an administrator, Harvester's controller, and somebody who impersonates."""
+
+PATIENCE: Final = 30.0
+_NUMBERS = itertools.count()
+_ANYTHING: Final = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+
+
+def tokens() -> list[str]:
+    """The lines of the token file."""
+    return [f'{token},{user},{user},"{groups}"' for token, (user, groups) in PEOPLE.items()]
+
+
+def crd(group: str, plural: str, **more: Any) -> dict[str, Any]:
+    """A kind of the shape of Harvester's: a status, and no subresource for it unless ``subresources`` says so."""
+    status = {"type": "object", "properties": {}, "x-kubernetes-preserve-unknown-fields": True} | more.get("status", {})
+    schema = {"type": "object", "properties": {"spec": _ANYTHING, "status": status}}
+    version = {"name": "v1beta1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    if more.get("subresources"):
+        version["subresources"] = {"status": {}}
+    kind = plural[:-1].capitalize()
+    names = {"plural": plural, "singular": plural[:-1], "kind": kind, "listKind": f"{kind}List"}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.{group}"},
+        "spec": {"group": group, "names": names, "scope": "Namespaced", "versions": [version]},
+    }
+
+
+@dataclass
+class Answer:
+    """What the API server said."""
+
+    code: int
+    body: dict[str, Any]
+    warnings: list[str]
+
+    @property
+    def causes(self) -> str:
+        """What kubectl would print of a denial."""
+        return "\n".join(cause.get("message", "") for cause in self.body.get("details", {}).get("causes", []))
+
+
+@dataclass
+class Cluster:
+    """The API server, its webhook's registration, and clients."""
+
+    server: Server
+    _client: httpx.Client = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Read the address and the CA from the kubeconfig."""
+        cluster = yaml.safe_load(self.server.kubeconfig.read_text())["clusters"][0]["cluster"]
+        authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
+        context = ssl.create_default_context(cadata=authority)
+        self._client = httpx.Client(base_url=cluster["server"], verify=context, timeout=40)
+
+    def close(self) -> None:
+        """End the connections."""
+        self._client.close()
+
+    def send(self, method: str, path: str, body: Any = None, who: str = "rancher", **headers: str) -> Answer:
+        """One request by a token; a PUT's or POST's body is JSON, a PATCH says its type in ``content_type``."""
+        sent = {"authorization": f"Bearer {who}", "content-type": "application/json"}
+        sent |= {name.replace("_", "-").lower(): value for name, value in headers.items()}
+        content = None if body is None else json.dumps(body)
+        got = self._client.request(method, path, content=content, headers=sent)
+        return Answer(got.status_code, got.json(), got.headers.get_list("warning"))
+
+    def path(self, name: str = "", plural: str = "upgrades", group: str = "harvesterhci.io") -> str:
+        """The URL of a kind's objects, or of one."""
+        return f"/apis/{group}/v1beta1/namespaces/{NAMESPACE}/{plural}" + (f"/{name}" if name else "")
+
+    def create(self, body: dict[str, Any], path: str = "") -> dict[str, Any]:
+        """Store an object under a name of its own, as Harvester's controller would."""
+        metadata = {key: value for key, value in body["metadata"].items() if key not in _THE_SERVERS}
+        metadata |= {"name": f"one-{next(_NUMBERS)}", "namespace": NAMESPACE}
+        made = self.send("POST", path or self.path(), {**body, "metadata": metadata}, who="controller")
+        assert made.code == 201, made
+        return made.body
+
+    def get(self, name: str, path: str = "") -> dict[str, Any]:
+        """An object as it is stored."""
+        found = self.send("GET", f"{path}/{name}" if path else self.path(name), who="admin")
+        assert found.code == 200, found
+        return found.body
+
+    def apply_text(self, manifests: str) -> None:
+        """Apply manifests as the administrator."""
+        run = self.server.kubectl(
+            "apply", "--server-side", "--force-conflicts", "-f", "-", stdin=manifests, check=False
+        )
+        assert run.returncode == 0, run.stderr
+
+    def register(self, rules: Path, url: str, authority: Path) -> None:
+        """Register a webhook as ``status-guard export webhook`` says, and wait until it is called."""
+        options = ["--rules", str(rules), "--kube-version", "1.36", "--url", url, "--ca", str(authority)]
+        run = self.server.status_guard("export", "webhook", *options)
+        assert run.returncode == 0, run.stderr
+        self.apply_text(run.stdout)
+
+    def until(self, state: Any, what: str) -> None:
+        """Wait for a state that comes about by itself, such as the API server's notice of a configuration."""
+        end = time.monotonic() + PATIENCE
+        while not state():
+            assert time.monotonic() < end, what
+            time.sleep(0.05)
+
+
+_THE_SERVERS: Final = {"uid", "resourceVersion", "creationTimestamp", "generation", "managedFields"}
+
+
+def dismissed(stored: dict[str, Any]) -> dict[str, Any]:
+    """What the buggy dismissal PUTs: the label is there, status and the server's metadata are not."""
+    gone = _THE_SERVERS - {"resourceVersion"} | {"finalizers", "ownerReferences"}
+    metadata = {key: value for key, value in stored["metadata"].items() if key not in gone}
+    metadata["labels"] = {**metadata.get("labels", {}), "harvesterhci.io/read-message": "true"}
+    return {**{key: value for key, value in stored.items() if key != "status"}, "metadata": metadata}
+
+
+def without(stored: dict[str, Any], *keys: str) -> dict[str, Any]:
+    """The object without some members of its status."""
+    return {**stored, "status": {key: value for key, value in stored["status"].items() if key not in keys}}
