@@ -1,5 +1,6 @@
 """Every way to write an object, through a real API server with the guard in place."""
 
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -120,14 +121,15 @@ def test_server_side_apply_by_the_owner_is_deliberate(cluster: Cluster, upgrade:
     assert first.code == 201, first
     entry = {item["manager"]: item["time"] for item in first.body["metadata"]["managedFields"]}["owner"]
 
+    changes = itertools.count()
+
     def applied_in_a_later_second() -> bool:
-        again = cluster.send(
-            "PATCH", path, {**whole, "status": upgrade["status"], "spec": {"n": 1}}, content_type=apply
-        )
+        body = {**whole, "status": upgrade["status"], "spec": {"change": next(changes)}}
+        again = cluster.send("PATCH", path, body, content_type=apply)
         times = {item["manager"]: item["time"] for item in again.body["metadata"]["managedFields"]}
         return bool(times["owner"] != entry)
 
-    # managedFields count in seconds, and an apply that changes nothing keeps its time
+    # managedFields count in seconds: an apply in the second of the one before it leaves the entry's time as it is
     cluster.until(applied_in_a_later_second, "the clock stands still")
     before = cluster.get(name)
     answer = None
