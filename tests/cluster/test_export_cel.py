@@ -8,9 +8,10 @@ from typing import Any
 import jsonpatch
 import pytest
 from case_table import Row, rows
-from policy_server import CALLED, FORMS, GUARDS, Api, policy_server, prepare
+from policy_server import CALLED, FAR, FORMS, GUARDS, Api, policy_server, prepare
 
 from app.core.export import loss, vap
+from app.core.export import map as mutating_policies
 from app.core.guard import Mode
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
@@ -106,7 +107,9 @@ def expected(row: Row) -> Any:
     return jsonpatch.apply_patch(row.review["request"]["object"], row.expect.get("patch", []))
 
 
-BOUNDS = loss.bounds(GUARDS["upgrades"], asks=True)
+BOUNDS = mutating_policies.bounds(GUARDS["upgrades"])
+"""The smallest of the three."""
+ASKED = loss.bounds(GUARDS["upgrades"], asks=True)
 POLICY_BOUNDS = vap.bounds(GUARDS["upgrades"])
 
 
@@ -131,10 +134,12 @@ def changed(thing: Any) -> Any:
 
 
 FULL = (BOUNDS.items - 1, BOUNDS.entries, BOUNDS.entries)
+FULL_ASKED = (ASKED.items - 1, ASKED.entries, ASKED.entries)
 FULL_POLICY = (POLICY_BOUNDS.items - 1, POLICY_BOUNDS.entries, 10)
 SIZES = [
-    pytest.param(FULL, id="as much as the match conditions walk"),
-    pytest.param(FULL_POLICY, id="as much as the validations walk"),
+    pytest.param(FULL, id="as much as a mutating policy walks"),
+    pytest.param(FULL_ASKED, id="as much as the webhook's match conditions walk"),
+    pytest.param(FULL_POLICY, id="as much as a validating policy walks"),
     pytest.param((5_000, 10, 10), id="5000 conditions"),
     pytest.param((10, 60_000, 10), id="60000 entries"),
     pytest.param((2_000, 20_000, 20_000), id="all of it"),
@@ -148,7 +153,7 @@ def test_no_size_makes_an_error_of_a_healthy_write(api: Api, form: str, size: tu
     old = large(*size)
     answer = api.write(form, "upgrades", old, changed(old), user="user-x7k2p")
     assert answer is not None
-    if form == "webhook" and size != FULL:
+    if form == "webhook" and size not in {FULL, FULL_ASKED}:
         assert CALLED in answer.json()["message"]
     else:
         assert answer.status_code == 200, answer.text[:500]
@@ -172,6 +177,40 @@ def test_no_size_hides_a_loss(api: Api, form: str, size: tuple[int, int, int]) -
     if form == "webhook" or size == FULL or (form, size) == ("vap", FULL_POLICY):
         assert seen, answer.text[:500]
     assert seen or answer.status_code == 200, answer.text[:500]
+
+
+LARGEST = [
+    ("one-map", "webhook", loss.MOST_ENTRIES),
+    ("one-map", "vap", loss.MOST_ENTRIES),
+    ("one-map", "map", mutating_policies.bounds(GUARDS["one-map"]).entries),
+    ("one-list", "webhook", loss.MOST_ITEMS),
+    ("one-list", "vap", loss.MOST_ITEMS),
+    ("one-list", "map", mutating_policies.bounds(GUARDS["one-list"]).items),
+]
+
+
+@pytest.mark.parametrize(("name", "form", "size"), LARGEST)
+def test_one_list_or_map_is_walked_up_to_its_bound(api: Api, name: str, form: str, size: int) -> None:
+    """At the bound, and however deep the path: a healthy write passes, one that loses every part is found and mended."""
+    parts = {f"{number:x}": 0 for number in range(size)} if name == "one-map" else [{"id": n} for n in range(size)]
+    healthy = {key: 1 for key in parts} if isinstance(parts, dict) else [{"id": n, "x": 1} for n in range(size)]
+    old, new, empty = ({"metadata": {}, "status": within(value)} for value in (parts, healthy, type(parts)()))
+    passed, lossy = (api.write(form, name, old, thing) for thing in (new, empty))
+    assert passed is not None
+    assert lossy is not None
+    assert passed.status_code == 200, passed.text[:500]
+    assert lossy.status_code == {"webhook": 500, "vap": 422, "map": 200}[form], lossy.text[:500]
+    if form == "map":
+        assert lossy.json()["status"] == old["status"]
+    else:
+        assert {"webhook": CALLED, "vap": "SG00"}[form] in lossy.json()["message"]
+
+
+def within(value: Any) -> Any:
+    """A status that has the value at the far path."""
+    for token in reversed(FAR):
+        value = {token: value}
+    return value
 
 
 def protected(thing: Any) -> str:

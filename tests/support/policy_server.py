@@ -26,12 +26,17 @@ from app.core.export import map as mutating_policies
 from app.core.export import vap, webhook
 from app.core.export.manifest import Endpoint
 from app.core.export.versions import KubeVersion
-from app.core.guard import Guard, Mode
+from app.core.guard import Guard, Mode, Protect, ProtectedList, Target
+from app.core.pointer import Tokens
 from app.rules import load
 
 V1_36 = KubeVersion(1, 36)
 FORMS = ["webhook", "vap", "map"]
 GUARDS = {path.stem: next(iter(load([path]).guards)) for path in sorted((FOLDER / "guards").glob("*.yaml"))}
+FAR: Tokens = ("a", "b", "c", "d", "e", "f", "g", "h")
+_UPGRADES = Target("harvesterhci.io", frozenset({"*"}), "upgrades", status_subresource=False)
+GUARDS["one-map"] = Guard("one-map", _UPGRADES, protect=Protect(maps=(FAR,)))
+GUARDS["one-list"] = Guard("one-list", _UPGRADES, protect=Protect(lists=(ProtectedList(FAR, "id"),)))
 CALLED = "failed calling webhook"
 NAMESPACE = "default"
 _VISIBLE = {"webhook": set(Mode), "vap": set(Mode) - {Mode.AUDIT}, "map": {Mode.RESTORE}}
@@ -96,7 +101,16 @@ def policy_server(folder: Path, *flags: str) -> Iterator[Api]:
     (folder / "tokens.csv").write_text('admin-token,admin,1,"system:masters"\n')
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = [binary, "--data-dir", folder, "--secure-port", str(port), "--token-auth-file", folder / "tokens.csv", *flags]
+    command = [
+        binary,
+        "--data-dir",
+        folder,
+        "--secure-port",
+        str(port),
+        "--token-auth-file",
+        folder / "tokens.csv",
+        *flags,
+    ]
     with (folder / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
         try:
             until(lambda: (folder / "kubeconfig").exists() and (folder / "kubeconfig").stat().st_size > 0)
@@ -188,7 +202,7 @@ def definition(form: str, stem: str) -> dict[str, Any]:
 
 def takes_notice(api: Api, form: str, stem: str) -> bool:
     """Whether a write that loses everything is treated as one."""
-    status = {"imageID": "x", "phase": "x"}
+    status = {"imageID": "x", "phase": "x"}  # some guard protects either, and every guard all of it
     answer = api.write(form, stem, {"metadata": {}, "status": status}, {"metadata": {}})
     if answer is None or answer.status_code == 503:  # policies that mutate learn of a new kind some seconds later
         return False

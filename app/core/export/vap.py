@@ -72,8 +72,10 @@ def variables() -> list[Body]:
 
 
 def bounds(guard: Guard) -> Bounds:
-    """What is walked: each list and map in an expression of its own."""
-    return loss.bounds(guard, asks=False, expressions=_EXPRESSIONS)
+    """What is walked: each list and map by an expression of its own, but all of them within the policy's budget."""
+    parts = len(guard.protect.lists) + len(guard.protect.maps)
+    spread = max(1.0, parts / _EXPRESSIONS)
+    return Bounds(int(loss.MOST_ITEMS / spread**0.5), int(loss.MOST_ENTRIES / spread), asks=False)
 
 
 def _policy(guard: Guard) -> Manifest:
