@@ -1,7 +1,7 @@
 """An API server with every guard of the case table, in every form that ``status-guard export`` makes.
 
-Each guard is registered in each form for a group of its own, so that one server holds them all. The webhook's address is
-a closed port, with failurePolicy Fail: a write that matches fails with "failed calling webhook", any other passes.
+Each guard is registered in each form for a group of its own, so that one server holds them all. The webhook's address
+is a closed port, with failurePolicy Fail: a write that matches fails with "failed calling webhook", any other passes.
 """
 
 import base64

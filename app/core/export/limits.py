@@ -23,15 +23,16 @@ REFUSING: Final = (
 )
 REFUSING_FINAL: Final = (
     f"A controller that starts a finished object again is refused as well ({RuleId.FINAL_LABEL},"
-    f" {RuleId.FINAL_CONDITION}) and will retry, where the webhook or a MutatingAdmissionPolicy would let its write succeed with the kept values."
+    f" {RuleId.FINAL_CONDITION}) and will retry, where the webhook or a MutatingAdmissionPolicy would let its write"
+    " succeed with the kept values."
 )
 NUMBERS: Final = (
-    "Integers above 2^53 come back as strings, and 1.0 as 1: the API server carries what a policy adds as doubles. If this"
-    " status holds such integers, use the webhook, which puts back the bytes that were there."
+    "Integers from 2^53 on come back as strings, and 1.0 as 1: the API server carries what a policy adds as doubles. If"
+    " this status holds such integers, use the webhook, which puts back the bytes that were there."
 )
 SILENT: Final = (
-    "Nobody is told: no warning to the caller and no audit annotation. Apply the validating policy of `status-guard export"
-    f" vap` beside it; what this one could not put back is refused there ({RuleId.NOT_RESTORED})."
+    "Nobody is told: no warning to the caller and no audit annotation. Apply the validating policy of `status-guard"
+    f" export vap` beside it; what this one could not put back is refused there ({RuleId.NOT_RESTORED})."
 )
 SPEC: Final = (
     f"A loss beside a changed spec ({RuleId.SPEC_ALSO_CHANGED}) is not put back, and not refused either: the validating"

@@ -29,18 +29,18 @@ TIMEOUT_SECONDS: Final = 3
 """Verdicts take milliseconds; this is what a write waits while the webhook hangs, twice at most."""
 
 _PUTS_BACK: Final = (
-    "Puts back what a write lost. Its name makes it run after other mutating webhooks. failurePolicy Ignore: while it is"
-    " down, the validating one below still refuses to store a loss."
+    "Puts back what a write lost. Its name makes it run after other mutating webhooks. failurePolicy Ignore: while it"
+    " is down, the validating one below still refuses to store a loss."
 )
 _REFUSES: Final = (
-    "Refuses what still loses something after all mutation. failurePolicy Fail touches only writes that match: while the"
-    " webhook is down, healthy writes pass and lossy ones get a 500. Before you rely on that, read back that the API"
-    " server kept the matchConditions: one with the feature gate off drops them, and then Fail stops every UPDATE of the"
-    " guarded kinds."
+    "Refuses what still loses something after all mutation. failurePolicy Fail touches only writes that match: while"
+    " the webhook is down, healthy writes pass and lossy ones get a 500. Before you rely on that, read back that the"
+    " API server kept the matchConditions: one with the feature gate off drops them, and then Fail stops every UPDATE"
+    " of the guarded kinds."
 )
 _IGNORING: Final = (
-    "failurePolicy is Ignore, or every UPDATE of a guarded kind would fail while the webhook is down. A loss at that time"
-    " is not stopped."
+    "failurePolicy is Ignore, or every UPDATE of a guarded kind would fail while the webhook is down. A loss at that"
+    " time is not stopped."
 )
 
 
