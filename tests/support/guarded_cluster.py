@@ -108,6 +108,21 @@ class Cluster:
         assert found.code == 200, found
         return found.body
 
+    def history(self, since: str, last: set[str]) -> list[dict[str, Any]]:
+        """Every version of the Upgrades after one version, by a watch that ends when it has shown all of ``last``."""
+        seen: list[dict[str, Any]] = []
+        missing = set(last)
+        query = {"watch": "1", "resourceVersion": since, "timeoutSeconds": "30"}
+        headers = {"authorization": "Bearer admin"}
+        with self._client.stream("GET", self.path(), params=query, headers=headers) as events:
+            for line in events.iter_lines():
+                seen.append(json.loads(line)["object"])
+                missing.discard(seen[-1]["metadata"]["resourceVersion"])
+                if not missing:
+                    break
+        assert not missing
+        return seen
+
     def apply_text(self, manifests: str) -> None:
         """Apply manifests as the administrator."""
         run = self.server.kubectl(
