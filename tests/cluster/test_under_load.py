@@ -82,7 +82,6 @@ def test_leaf_and_ca_change_under_constant_losses(  # noqa: PLR0917 - fixtures a
     serve(issue_leaf(old, names, now))
     bundle.write_bytes(old.certificate)
     own = start(rules=guarding, tls_cert=certificate, tls_key=key)
-    own.context.load_verify_locations(cadata=(old.certificate + new.certificate).decode())
     cluster.register(guarding, own.url, bundle)
     clicks = Clicks(cluster, cluster.create(upgrade))
     clicks.start()
@@ -97,8 +96,14 @@ def test_leaf_and_ca_change_under_constant_losses(  # noqa: PLR0917 - fixtures a
         serve(issue_leaf(new, names, now))
         own.line("certificate accepted", count=2)
         clicks.more()
+        # the API server keeps its connections; another process is one it has to shake hands with under this bundle
+        other = start(rules=guarding, tls_cert=certificate, tls_key=key)
+        cluster.register(guarding, other.url, bundle)
+        called = "status_guard_requests_total"
+        cluster.until(lambda: other.metric(called, action="restored") > 0 or set(clicks.codes) != {200}, "nobody calls")
+        clicks.more()
         bundle.write_bytes(new.certificate)
-        cluster.register(guarding, own.url, bundle)
+        cluster.register(guarding, other.url, bundle)
         clicks.more()
     finally:
         clicks.stop()
