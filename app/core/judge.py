@@ -22,13 +22,16 @@ _NOT_GUARDED: Final = Verdict(Action.ALLOWED, (RuleId.NOT_GUARDED,))
 
 
 def judge(request: AdmissionRequest, guards: Guards, *, endpoint: Endpoint, now: datetime) -> Verdict:
-    """Decide about one write. Pure and total.
+    """Decide about one write. Pure, and total up to the depth of nesting that Python reads.
 
     Args:
         request: the review's request.
         guards: the rule set in force.
         endpoint: which webhook asks; ``VALIDATE`` never returns a patch.
         now: the current time with its zone, for overrides.
+
+    Raises:
+        RecursionError: for values nested within a few levels of Python's limit; app/api makes a 400 of it.
     """
     guard = applicable(request, guards)
     old, new = request.old_object, request.object
