@@ -11,7 +11,7 @@ import socket
 import ssl
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -152,17 +152,17 @@ def guards(form: str) -> list[Guard]:
     ]
 
 
-def prepare(api: Api) -> None:
+def prepare(api: Api, forms: Sequence[str] = FORMS) -> None:
     """Define the kinds, then register the guards, then see that each is in force."""
-    for form, stem in itertools.product(FORMS, GUARDS):
+    for form, stem in itertools.product(forms, GUARDS):
         api.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition(form, stem))
     nowhere = Endpoint(url="https://127.0.0.1:1")
-    exports = [
-        webhook.export(guards("webhook"), V1_36, nowhere),
-        vap.export(guards("vap"), V1_36),
-        mutating_policies.export(guards("map"), V1_36),
-    ]
-    for manifest in itertools.chain.from_iterable(export.manifests for export in exports):
+    exports = {
+        "webhook": webhook.export(guards("webhook"), V1_36, nowhere),
+        "vap": vap.export(guards("vap"), V1_36),
+        "map": mutating_policies.export(guards("map"), V1_36),
+    }
+    for manifest in itertools.chain.from_iterable(exports[form].manifests for form in forms):
         body = manifest.body
         for hook in body.get("webhooks", []):
             hook["failurePolicy"] = "Fail"
@@ -171,7 +171,7 @@ def prepare(api: Api) -> None:
         kind = body["kind"].lower().removesuffix("y")
         plural = f"{kind}ies" if body["kind"].endswith("y") else f"{kind}s"
         api.create(f"/apis/{body['apiVersion']}/{plural}", body)
-    for form, stem in itertools.product(FORMS, GUARDS):
+    for form, stem in itertools.product(forms, GUARDS):
         if GUARDS[stem].mode in _VISIBLE[form]:
             until(lambda form=form, stem=stem: takes_notice(api, form, stem))
 

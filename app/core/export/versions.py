@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-_FORM: Final = re.compile(r"v?(\d{1,3})\.(\d{1,3})(?:\.\d+)?(?:[-+.][0-9A-Za-z.+-]*)?", re.ASCII)
+_FORM: Final = re.compile(r"v?(\d{1,3})\.(\d{1,3})(?:\.\d+)?(?:[-+.][0-9A-Za-z.+-]+)?", re.ASCII)
 
 
 class ExportError(ValueError):
