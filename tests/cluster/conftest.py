@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from guarded_cluster import NAMESPACE, PEOPLE, Answer, Cluster, crd, dismissed, tokens
+from guarded_cluster import Answer, Cluster, crd, dismissed, tokens, with_an_older_version
 from rbac_server import rbac_server
 from server_process import Pki, Process
 
@@ -26,6 +26,13 @@ metadata: {name: test-defaulteds}
 spec:
   target: {group: example.io, versions: ["*"], resource: defaulteds, statusSubresource: false}
   emptyStatus: [{phase: New}]
+---
+apiVersion: statusguard.io/v1alpha1
+kind: StatusGuard
+metadata: {name: test-doubles}
+spec:
+  target: {group: example.io, versions: [v1beta1], resource: doubles, statusSubresource: false}
+  protect: {fields: [phase, detail]}
 """
 
 
@@ -61,27 +68,12 @@ def open_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A cluster with the kinds, in which everybody may do everything, and no guard yet."""
     with rbac_server(tmp_path_factory.mktemp("cluster"), tokens()) as server:
         cluster = Cluster(server)
-        subjects = [
-            {"kind": "User", "name": user, "apiGroup": "rbac.authorization.k8s.io"} for user, _ in PEOPLE.values()
-        ]
-        rule = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}
-        rbac = "rbac.authorization.k8s.io"
-        server.apply(
-            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
-            {"apiVersion": f"{rbac}/v1", "kind": "ClusterRole", "metadata": {"name": "all"}, "rules": [rule]},
-            {
-                "apiVersion": f"{rbac}/v1",
-                "kind": "ClusterRoleBinding",
-                "metadata": {"name": "all"},
-                "subjects": subjects,
-                "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", "name": "all"},
-            },
+        cluster.furnish(
             crd("harvesterhci.io", "upgrades"),
             crd("example.io", "scales", subresources=True),
             crd("example.io", "defaulteds", status={"default": {"phase": "New"}}),
+            with_an_older_version(crd("example.io", "doubles"), newer="detail"),
         )
-        for name in ("upgrades.harvesterhci.io", "scales.example.io", "defaulteds.example.io"):
-            server.kubectl("wait", "--for=condition=Established", f"crd/{name}", "--timeout=30s")
         yield cluster
         cluster.close()
 
@@ -92,6 +84,14 @@ def unguarded(open_cluster: Cluster, upgrade: dict[str, Any]) -> tuple[Answer, d
     made = open_cluster.create(upgrade)
     name = made["metadata"]["name"]
     return open_cluster.send("PUT", open_cluster.path(name), dismissed(made)), open_cluster.get(name)
+
+
+@pytest.fixture(scope="session")
+def authority(pki: Pki) -> Path:
+    """The CA that the webhooks' certificates lead to."""
+    path = pki.directory / "ca.crt"
+    path.write_bytes(pki.authority.certificate)
+    return path
 
 
 @pytest.fixture(scope="session")
@@ -106,12 +106,10 @@ def cluster(  # noqa: PLR0917 - fixtures are asked for by name
     unguarded: tuple[Answer, dict[str, Any]],
     webhook: Process,
     guarding: Path,
-    pki: Pki,
+    authority: Path,
     upgrade: dict[str, Any],
 ) -> Cluster:
     """The cluster with the guard registered, once the API server calls it."""
-    authority = pki.directory / "ca.crt"
-    authority.write_bytes(pki.authority.certificate)
     open_cluster.register(guarding, webhook.url, authority)
     probe = open_cluster.create(upgrade)
     path = open_cluster.path(probe["metadata"]["name"]) + "?dryRun=All"

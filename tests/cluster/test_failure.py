@@ -18,12 +18,6 @@ CALL_FAILED = "failed calling webhook"
 
 
 @pytest.fixture
-def authority(pki: Pki) -> Path:
-    """The CA that the webhook's certificate leads to."""
-    return pki.directory / "ca.crt"
-
-
-@pytest.fixture
 def registered(cluster: Cluster, guarding: Path, authority: Path, webhook: Process) -> Iterator[Callable[..., None]]:
     """Register another webhook in place of the cluster's own, which is there again afterwards."""
 

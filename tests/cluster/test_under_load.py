@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from guarded_cluster import Cluster, dismissed
-from server_process import Pki, Process
+from server_process import Process
 
 from app.certificates import issue_leaf, new_authority
 
@@ -63,7 +63,7 @@ def test_leaf_and_ca_change_under_constant_losses(  # noqa: PLR0917 - fixtures a
     upgrade: Stored,
     start: Callable[..., Process],
     guarding: Path,
-    pki: Pki,
+    authority: Path,
     webhook: Process,
     tmp_path: Path,
 ) -> None:
@@ -107,7 +107,7 @@ def test_leaf_and_ca_change_under_constant_losses(  # noqa: PLR0917 - fixtures a
         clicks.more()
     finally:
         clicks.stop()
-        cluster.register(guarding, webhook.url, pki.directory / "ca.crt")
+        cluster.register(guarding, webhook.url, authority)
     assert set(clicks.codes) == {200}
     assert clicks.lost == 0
 

@@ -70,17 +70,46 @@ class Cluster:
 
     server: Server
     _client: httpx.Client = field(init=False)
+    _opened: list[httpx.Client] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Read the address and the CA from the kubeconfig."""
+        """Connect."""
+        self.connect()
+
+    def connect(self) -> None:
+        """Read the address and the CA from the kubeconfig; a server that is started again has made a new one."""
         cluster = yaml.safe_load(self.server.kubeconfig.read_text())["clusters"][0]["cluster"]
         authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
         context = ssl.create_default_context(cadata=authority)
         self._client = httpx.Client(base_url=cluster["server"], verify=context, timeout=40)
+        self._opened.append(self._client)
 
     def close(self) -> None:
         """End the connections."""
-        self._client.close()
+        for client in self._opened:
+            client.close()
+
+    def furnish(self, *kinds: dict[str, Any]) -> None:
+        """Define kinds, and let everybody do everything."""
+        subjects = [
+            {"kind": "User", "name": user, "apiGroup": "rbac.authorization.k8s.io"} for user, _ in PEOPLE.values()
+        ]
+        rule = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}
+        rbac = "rbac.authorization.k8s.io"
+        self.server.apply(
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
+            {"apiVersion": f"{rbac}/v1", "kind": "ClusterRole", "metadata": {"name": "all"}, "rules": [rule]},
+            {
+                "apiVersion": f"{rbac}/v1",
+                "kind": "ClusterRoleBinding",
+                "metadata": {"name": "all"},
+                "subjects": subjects,
+                "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", "name": "all"},
+            },
+            *kinds,
+        )
+        for kind in kinds:
+            self.server.kubectl("wait", "--for=condition=Established", f"crd/{kind['metadata']['name']}")
 
     def send(self, method: str, path: str, body: Any = None, who: str = "rancher", **headers: str) -> Answer:
         """One request by a token; a PUT's or POST's body is JSON, a PATCH says its type in ``content_type``."""
@@ -146,6 +175,20 @@ class Cluster:
 
 
 _THE_SERVERS: Final = {"uid", "resourceVersion", "creationTimestamp", "generation", "managedFields"}
+
+
+def with_an_older_version(kind: dict[str, Any], newer: str) -> dict[str, Any]:
+    """The kind with a version v1alpha1 beside it, whose status lacks the field ``newer``; both know ``phase``."""
+    [version] = kind["spec"]["versions"]
+    texts = {"phase": {"type": "string"}, newer: {"type": "string"}}
+    versions = []
+    for name, known in (("v1beta1", texts), ("v1alpha1", {"phase": texts["phase"]})):
+        schema = {
+            "type": "object",
+            "properties": {"spec": _ANYTHING, "status": {"type": "object", "properties": known}},
+        }
+        versions.append(version | {"name": name, "storage": name == "v1beta1", "schema": {"openAPIV3Schema": schema}})
+    return {**kind, "spec": {**kind["spec"], "versions": versions}}
 
 
 def dismissed(stored: dict[str, Any]) -> dict[str, Any]:

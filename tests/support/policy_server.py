@@ -6,10 +6,7 @@ is a closed port, with failurePolicy Fail: a write that matches fails with "fail
 
 import base64
 import itertools
-import os
-import socket
 import ssl
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 import yaml
+from api_server import api_server
 from case_table import FOLDER
 
 from app.core.export import map as mutating_policies
@@ -96,32 +93,12 @@ class Api:
 @contextmanager
 def policy_server(folder: Path, *flags: str) -> Iterator[Api]:
     """Start a server and stop it afterwards; skips the test where there is none."""
-    binary = os.environ.get("TEST_APISERVER")
-    if not binary:
-        pytest.skip("needs a Kubernetes API server; set TEST_APISERVER to a binary of one (CONTRIBUTING.md)")
-    (folder / "tokens.csv").write_text('admin-token,admin,1,"system:masters"\n')
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command = [
-        binary,
-        "--data-dir",
-        folder,
-        "--secure-port",
-        str(port),
-        "--token-auth-file",
-        folder / "tokens.csv",
-        *flags,
-    ]
-    with (folder / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
-        try:
-            until(lambda: (folder / "kubeconfig").exists() and (folder / "kubeconfig").stat().st_size > 0)
-            cluster = yaml.safe_load((folder / "kubeconfig").read_text())["clusters"][0]["cluster"]
-            trust = ssl.create_default_context(cadata=authority(cluster))
-            headers = {"Authorization": "Bearer admin-token"}
-            with httpx.Client(base_url=cluster["server"], verify=trust, headers=headers, timeout=30) as client:
-                yield Api(client)
-        finally:
-            process.terminate()
+    with api_server(folder, ['admin-token,admin,1,"system:masters"'], *flags) as server:
+        cluster = yaml.safe_load(server.kubeconfig.read_text())["clusters"][0]["cluster"]
+        trust = ssl.create_default_context(cadata=authority(cluster))
+        headers = {"Authorization": "Bearer admin-token"}
+        with httpx.Client(base_url=cluster["server"], verify=trust, headers=headers, timeout=30) as client:
+            yield Api(client)
 
 
 def authority(cluster: dict[str, str]) -> str:

@@ -2,23 +2,16 @@
 
 import json
 import os
-import shutil
-import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
-
-PATIENCE = 30.0
-"""Seconds until a server that does not come up is given up on."""
+from api_server import ApiServer, api_server
 
 AUDIT = {
     "apiVersion": "audit.k8s.io/v1",
@@ -35,10 +28,12 @@ class Server:
     Attributes:
         folder: what belongs to it.
         kubeconfig: its administrator's.
+        process: what can be stopped and started again.
     """
 
     folder: Path
     kubeconfig: Path
+    process: ApiServer
 
     def kubectl(
         self, *words: str, stdin: str | None = None, check: bool = True, token: str | None = None
@@ -112,24 +107,7 @@ def rbac_server(folder: Path, tokens: Sequence[str]) -> Iterator[Server]:
         folder: for its data.
         tokens: lines of a token file: token, user, uid, groups.
     """
-    binary = os.environ.get("TEST_APISERVER")
-    if binary is None or shutil.which("kubectl") is None:
-        pytest.skip("needs kubectl, and TEST_APISERVER naming a test API server (CONTRIBUTING.md)")
-    (folder / "tokens.csv").write_text("\n".join(tokens) + "\n")
     (folder / "audit.yaml").write_text(yaml.safe_dump(AUDIT))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command = [binary, "--data-dir", folder, "--secure-port", str(port), "--authorization-mode", "RBAC"]
-    command += ["--token-auth-file", folder / "tokens.csv", "--audit-policy-file", folder / "audit.yaml"]
-    command += ["--audit-log-path", folder / "audit.log"]
-    with (folder / "server.log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
-        try:
-            kubeconfig = folder / "kubeconfig"
-            until = time.monotonic() + PATIENCE
-            while not (kubeconfig.exists() and kubeconfig.stat().st_size):
-                assert process.poll() is None, (folder / "server.log").read_text()[-2000:]
-                assert time.monotonic() < until, "the API server does not come up"
-                time.sleep(0.05)
-            yield Server(folder, kubeconfig)
-        finally:
-            process.send_signal(signal.SIGTERM)
+    audit = ["--audit-policy-file", str(folder / "audit.yaml"), "--audit-log-path", str(folder / "audit.log")]
+    with api_server(folder, tokens, "--authorization-mode", "RBAC", *audit) as process:
+        yield Server(folder, process.kubeconfig, process)
