@@ -52,8 +52,10 @@ class Clicks(threading.Thread):
         current = self._cluster.send("GET", self._cluster.path(name), who="rancher")
         if current.code != 200:  # an API server that comes up knows its RBAC a moment later
             return
-        self.lost += current.body.get("status") != self._made["status"]
-        self.codes.append(self._cluster.send("PUT", self._cluster.path(name), dismissed(current.body)).code)
+        answer = self._cluster.send("PUT", self._cluster.path(name), dismissed(current.body))
+        for seen in (current, answer):
+            self.lost += seen.code == 200 and seen.body.get("status") != self._made["status"]
+        self.codes.append(answer.code)
 
     def until(self, code: int) -> None:
         """Wait for the next answer with a code."""
@@ -86,7 +88,10 @@ def only_upgrades(tmp_path: Path, guarding: Path) -> Path:
 def test_a_guard_that_is_killed_and_started_again_loses_nothing(
     own: Cluster, upgrade: Stored, start: Callable[..., Process], only_upgrades: Path, authority: Path
 ) -> None:
-    """Between the kill and the start each click is refused by a 500; before and after it is mended; nothing is lost."""
+    """While there is no guard each click is refused by a 500; before and after that it is mended; nothing is lost.
+
+    A guard that comes up between the two calls of one click refuses it by a 422: it was not there to mend it.
+    """
     port = free_port()
     first = start(rules=only_upgrades, port=port)
     register(own, only_upgrades, first.url, authority, upgrade)
@@ -102,14 +107,17 @@ def test_a_guard_that_is_killed_and_started_again_loses_nothing(
         clicks.until(200)
     finally:
         clicks.stop()
-    assert set(clicks.codes) == {200, 500}
+    assert {200, 500} <= set(clicks.codes) <= {200, 422, 500}
     assert (clicks.lost, clicks.unreachable) == (0, 0)
 
 
 def test_an_api_server_that_is_started_again_calls_the_guard_from_its_first_answer_on(
     own: Cluster, upgrade: Stored, start: Callable[..., Process], only_upgrades: Path, authority: Path
 ) -> None:
-    """While the API server is away nobody is answered; from then on no click gets through unmended."""
+    """While the API server comes and goes clicks are refused or not answered; none gets through unmended.
+
+    Refused by 503 while it goes, by 403 or 500 while it comes and cannot ask webhooks yet.
+    """
     guard = start(rules=only_upgrades)
     register(own, only_upgrades, guard.url, authority, upgrade)
     clicks = Clicks(own, own.create(upgrade))
@@ -125,4 +133,4 @@ def test_an_api_server_that_is_started_again_calls_the_guard_from_its_first_answ
     finally:
         clicks.stop()
     assert clicks.lost == 0
-    assert set(clicks.codes) <= {200, 403, 500}, "403: it is not ready to ask webhooks yet"
+    assert {code for code in clicks.codes if code < 400} == {200}

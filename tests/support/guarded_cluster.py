@@ -117,7 +117,9 @@ class Cluster:
         sent |= {name.replace("_", "-").lower(): value for name, value in headers.items()}
         content = None if body is None else json.dumps(body)
         got = self._client.request(method, path, content=content, headers=sent)
-        return Answer(got.status_code, got.json(), got.headers.get_list("warning"))
+        # a server that comes up says some things in plain words
+        said = got.json() if got.headers.get("content-type") == "application/json" else {"message": got.text}
+        return Answer(got.status_code, said, got.headers.get_list("warning"))
 
     def path(self, name: str = "", plural: str = "upgrades", group: str = "harvesterhci.io") -> str:
         """The URL of a kind's objects, or of one."""
