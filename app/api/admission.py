@@ -4,7 +4,6 @@ It stands in front of FastAPI, because routing and dependency solving would cost
 (bench/README.md); FastAPI documents the same endpoints and serves everything else.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -14,6 +13,7 @@ from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qs
 
 from app.api import wire
+from app.api.deadline import Deadline
 from app.api.faults import PROBLEM_JSON, Fault, problem
 from app.core import duration
 from app.core.guard import Guards
@@ -114,7 +114,7 @@ class Admission:
         """Send a large answer as it is taken; a caller that does not read is cut off in the end."""
         self._buffered += len(answer)
         try:
-            async with asyncio.timeout(self._patience):
+            with Deadline(self._patience):
                 for at in range(0, len(answer), WRITTEN_AT_ONCE):
                     piece = answer[at : at + WRITTEN_AT_ONCE]
                     more = at + WRITTEN_AT_ONCE < len(answer)
@@ -140,7 +140,7 @@ class Admission:
         _require_post(scope["method"])
         _require_json(scope["headers"])
         try:
-            async with asyncio.timeout(_wait(_short(scope["query_string"]))):
+            with Deadline(_wait(_short(scope["query_string"]))):
                 message = await receive()
                 body: bytes = message.get("body", b"")
                 if message.get("more_body"):

@@ -9,6 +9,7 @@ writers cannot tell the two apart.
 import json
 from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -126,6 +127,30 @@ def _same_values(left: JSON, right: JSON) -> bool:
         elif a != b:
             return False
     return True
+
+
+def identities(raw: Raw, key: str) -> list[Identity | None]:
+    """The identity of each list item's member ``key``, in order; ``None`` where an item has none or is no object."""
+    if not is_list(raw):
+        return []
+    try:  # nearly all keys are strings: one pass then reads them and skips the rest
+        return [None if item.key is None else ("string", item.key) for item in _keyed(key).decode(raw)]
+    except msgspec.ValidationError:
+        return [identity(members(item).get(key, ABSENT)) for item in items(raw)]
+
+
+class _Keyed(msgspec.Struct, gc=False):
+    """What is read of a list item whose key is a string."""
+
+    key: str | None = None
+
+
+@lru_cache(maxsize=256)
+def _keyed(key: str) -> "msgspec.json.Decoder[list[_Keyed]]":
+    """A decoder of lists that reads the member ``key`` alone; rules name the keys, so there are few."""
+    field = ("key", str | None, msgspec.field(default=None, name=key))
+    named = msgspec.defstruct("Named", [field], bases=(_Keyed,), gc=False)
+    return msgspec.json.Decoder(list[named])  # type: ignore[valid-type]
 
 
 def identity(raw: Raw) -> Identity | None:

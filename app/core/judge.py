@@ -95,10 +95,10 @@ def _weigh(case: Case) -> Verdict:
     kept = [] if isinstance(forgiven, RuleId) else case.losses
     undone = final.find(case.old, case.new, case.guard, [loss.remedy for loss in kept])
     lifted = undone if isinstance(annotation, Override) and annotation.everything else []
-    standing: list[Loss | final.Unfinished] = [*kept, *([] if lifted else undone)]
-    if standing:
+    opposed = [] if lifted else undone
+    if kept or opposed:
         ignored = forgiven if isinstance(forgiven, Unusable) else None
-        return _act(case, standing, ignored)
+        return _act(case, kept, opposed, ignored)
     reasons = [forgiven] if isinstance(forgiven, RuleId) else []
     if lifted and RuleId.OVERRIDE not in reasons:
         reasons.append(RuleId.OVERRIDE)
@@ -109,11 +109,10 @@ def _weigh(case: Case) -> Verdict:
     return Verdict(Action.EXEMPTED, (*reasons, *_distinct(found)), case.guard.name, found, audit_annotations=said)
 
 
-def _act(case: Case, standing: list[Loss | final.Unfinished], ignored: Unusable | None) -> Verdict:
-    """The guard's mode, applied to what stands against the write."""
-    lossy = any(isinstance(item, Loss) for item in standing)
-    undone = any(isinstance(item, final.Unfinished) for item in standing)
-    spec_changed = lossy and spec_also_changed(case)
+def _act(case: Case, kept: list[Loss], undone: list[final.Unfinished], ignored: Unusable | None) -> Verdict:
+    """The guard's mode, applied to what stands against the write: losses to keep from happening, ends to keep."""
+    standing: list[Loss | final.Unfinished] = [*kept, *undone]
+    spec_changed = bool(kept) and spec_also_changed(case)
     action = _action(case, spec_changed=spec_changed)
     found = _findings(standing)
     listed = wording.listed(found)
@@ -123,9 +122,9 @@ def _act(case: Case, standing: list[Loss | final.Unfinished], ignored: Unusable 
         warnings.insert(0, wording.warning(action, listed))
     hints: tuple[Finding, ...] = ()
     if action is Action.DENIED:
-        hints = _hints(case, spec_changed=spec_changed, undone=undone)
+        hints = _hints(case, spec_changed=spec_changed, undone=bool(undone))
         reasons += [hint.rule for hint in hints[:-1]]
-    remedies = (item.remedy for item in standing)
+    remedies = [item.remedy for item in standing]
     return Verdict(
         action,
         (*_distinct(found), *reasons),
@@ -167,8 +166,8 @@ def _hints(case: Case, *, spec_changed: bool, undone: bool) -> tuple[Finding, ..
 
 
 def _findings(standing: Iterable[Loss | final.Unfinished]) -> tuple[Finding, ...]:
-    return tuple(wording.finding(item.rule, pointer.render(item.path)) for item in standing)
+    return tuple([wording.finding(item.rule, pointer.render(item.path)) for item in standing])
 
 
 def _distinct(findings: Iterable[Finding]) -> tuple[RuleId, ...]:
-    return tuple(dict.fromkeys(finding.rule for finding in findings))
+    return tuple(dict.fromkeys([finding.rule for finding in findings]))

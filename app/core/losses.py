@@ -146,8 +146,7 @@ def list_items(old: Tree, new: Tree, protected: tuple[ProtectedList, ...]) -> It
 def _by_key(raw: Raw, key: str) -> dict[jsontext.Identity, Raw]:
     """The items of a list by the identity of their key; the first of a kind counts, as wrangler reads conditions."""
     found: dict[jsontext.Identity, Raw] = {}
-    for item in jsontext.items(raw):
-        identity = jsontext.identity(jsontext.members(item).get(key, ABSENT))
+    for identity, item in zip(jsontext.identities(raw, key), jsontext.items(raw), strict=True):
         if identity is not None:
             found.setdefault(identity, item)
     return found

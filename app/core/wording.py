@@ -30,6 +30,10 @@ _MANY: Final = 50
 """As many paths are named at once; nobody reads more, and a wiped map may have 60,000."""
 
 
+_WARNINGS: Final = {
+    Action.RESTORED: "status-guard put back what this write left out or undid",
+    Action.WARNED: "status-guard: this write removes protected state; send all of it, or patch what you change",
+}
 _MESSAGES: Final = {rule: f"{rule}: {words}" for rule, words in _GONE.items()}
 
 
@@ -40,11 +44,7 @@ def finding(rule: RuleId, path: str) -> Finding:
 
 def warning(action: Action, found: str) -> str:
     """The warning a caller sees when something was put back, or would have been."""
-    what = {
-        Action.RESTORED: "status-guard put back what this write left out or undid",
-        Action.WARNED: "status-guard: this write removes protected state; send all of it, or patch what you change",
-    }[action]
-    return printable(f"{what}: {found}", LONGEST_WARNING)
+    return printable(f"{_WARNINGS[action]}: {found}", LONGEST_WARNING)
 
 
 def override_warning(unusable: Unusable) -> str:
@@ -101,7 +101,7 @@ def hints(guard: Guard, *, spec_changed: bool, not_restored: bool, everything: b
 
 def listed(findings: Sequence[Finding]) -> str:
     """``/status (SG003), /metadata/labels/a (SG007)``."""
-    named = ", ".join(f"{finding.path} ({finding.rule})" for finding in findings[:_MANY])
+    named = ", ".join([f"{finding.path} ({finding.rule})" for finding in findings[:_MANY]])
     return named if len(findings) <= _MANY else f"{named} and {len(findings) - _MANY} more"
 
 
