@@ -14,7 +14,9 @@ import pytest
 from raw_client import STATUS, Connection, Reply, make_request, make_review
 from server_process import Pki, Process
 
+from app import main
 from app.certificates import issue_leaf, new_authority
+from app.settings import Settings
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -48,6 +50,20 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
     made.certificate.write_bytes(pair.certificate)
     made.key.write_bytes(pair.key)
     return made
+
+
+@pytest.fixture
+def settings(pki: Pki, rules: Path) -> Settings:
+    """Settings of a webhook on any free port."""
+    return Settings(rules=rules, port=0, ops_port=0, tls_cert=pki.certificate, tls_key=pki.key)
+
+
+@pytest.fixture
+def idle(settings: Settings) -> Iterator[main.Process]:
+    """A process of this one's own that is made but does not run."""
+    made = main.Process(settings)
+    yield made
+    made.endpoint.socket.close()
 
 
 @pytest.fixture(scope="session")

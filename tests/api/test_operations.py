@@ -26,7 +26,7 @@ def test_ready_names_its_checks(server: Process) -> None:
     """Readiness says what it depends on, by name, and something about each that has something to say."""
     ready, checks = server.ready()
     assert ready
-    assert list(checks) == ["serving", "rules", "certificate", "tls"]
+    assert list(checks) == ["serving", "certificate", "tls", "rules"]
     assert checks["rules"]["detail"] == "generation 1, 4 guards"
     assert checks["certificate"]["detail"].startswith("valid until 20")
 

@@ -7,7 +7,7 @@ from manifest_objects import MANIFESTS, Object, documents, pod_of, the
 
 from app.api.admission import LONGEST_WAIT, MOST_BUFFERED
 from app.api.health import Ops
-from app.main import MOST_CONNECTIONS
+from app.roles.webhook import CONNECTIONS
 from app.settings import Settings, flag, read
 from app.telemetry import Telemetry
 
@@ -71,7 +71,7 @@ def test_a_pod_gets_the_time_it_needs_to_end() -> None:
 
 def test_memory_covers_what_the_process_may_hold() -> None:
     """The limit is above rest, buffers and connections together: the bounds stop a flood, not the kernel."""
-    bounds = 60 * MEBI + MOST_BUFFERED + MOST_CONNECTIONS * 50 * 1024
+    bounds = 60 * MEBI + MOST_BUFFERED + CONNECTIONS * 50 * 1024
     assert mebibytes(CONTAINER["resources"]["limits"]["memory"]) > 1.3 * bounds
     assert "cpu" not in CONTAINER["resources"]["limits"]
 
@@ -146,7 +146,7 @@ def test_comments_keep_up_with_the_figures_they_name() -> None:
     """The bounds in the Deployment's comments are those of the code."""
     text = (MANIFESTS / WEBHOOK / "deployment.yaml").read_text()
     assert re.findall(r"bounded at (\d+) MiB, connections at (\d+)", text) == [
-        (str(MOST_BUFFERED // MEBI), str(MOST_CONNECTIONS))
+        (str(MOST_BUFFERED // MEBI), str(CONNECTIONS))
     ]
     assert f"--drain ({settings().drain.total_seconds():g} s)" in text
     assert f"at most {LONGEST_WAIT:g} s" in text

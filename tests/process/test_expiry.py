@@ -10,7 +10,8 @@ from server_process import Pki, Process
 from structlog.testing import capture_logs
 
 from app.certificates import KeyPair, issue_leaf
-from app.main import EARLY, EXPIRED, SOON, Webhook
+from app.main import Process as ServerProcess
+from app.roles.endpoint import EARLY, EXPIRED, SOON
 from app.settings import Settings
 
 DAY = timedelta(days=1)
@@ -78,15 +79,15 @@ def test_a_renewed_pair_ends_the_warnings(start: Callable[..., Process], pki: Pk
 def test_warnings_come_once_a_day_and_not_with_every_look(pki: Pki, rules: Path, tmp_path: Path) -> None:
     """Whoever polls every two seconds says so once; a process that was paused past midnight says it again."""
     files = write(tmp_path, leaf(pki, -DAY, 3 * DAY))
-    webhook = Webhook(Settings(rules=rules, port=0, ops_port=0, **files))
+    made = ServerProcess(Settings(rules=rules, port=0, ops_port=0, **files))
     try:
         with capture_logs() as logged:
             for _ in range(3):
-                webhook.poll()
+                made.poll()
         assert [line["event"] for line in logged] == [SOON]
-        webhook._said = (SOON, "1970-01-01")
+        made.endpoint._said = (SOON, "1970-01-01")
         with capture_logs() as logged:
-            webhook.poll()
+            made.poll()
         assert [line["event"] for line in logged] == [SOON]
     finally:
-        webhook.socket.close()
+        made.endpoint.socket.close()
