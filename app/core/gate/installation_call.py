@@ -38,6 +38,7 @@ _CANONICAL: Final = re.compile(
 )
 _FOLDED: Final = re.compile(rb"(?:/k8s/clusters/[^/]+)?/v1/catalog\.cattle\.io\.clusterrepos?(?:/.*)?", re.DOTALL)
 _SUBSCRIBE: Final = re.compile(rb"(?:/k8s/clusters/[^/]+)?/v1/subscribe/?")
+_ABSOLUTE: Final = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 _NOT_PLAIN: Final = re.compile(rb"[^A-Za-z0-9/._~!$&'()*+,=:@-]")
 """Bytes that a canonical path on the collection has no use for; ``%``, ``;``, ``\\``, ``#`` and controls among them."""
 _BAD_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
@@ -135,6 +136,7 @@ def _plainest(path: bytes) -> bytes:
     """The path as the most obliging reader has it: decoded to the end, cleaned of what means nothing, in lower case."""
     for _ in range(_ROUNDS):
         path = unquote_to_bytes(path)
+    path = _ABSOLUTE.sub(b"", path, count=1) if _ABSOLUTE.match(path) else path
     segments: list[bytes] = []
     for segment in re.split(rb"[/\\]", re.split(rb"[?#]", path, maxsplit=1)[0]):
         name = segment.split(b";")[0].strip(b"\0\t\n\r\v\f ")
