@@ -1,10 +1,11 @@
 """Bytes to core values and back: the one place that reads and writes AdmissionReviews."""
 
 from http import HTTPStatus
-from typing import Final, Literal
+from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
-from msgspec import Struct
+import pybase64
+from msgspec import Meta, Raw, Struct
 
 from app.api.faults import Fault
 from app.core.review import AdmissionRequest, AdmissionReview
@@ -47,13 +48,17 @@ class DenialStatus(Struct, frozen=True, rename="camel", gc=False):
     status: str = "Failure"
 
 
+Base64: TypeAlias = Annotated[Raw, Meta(extra_json_schema={"type": "string", "contentEncoding": "base64"})]
+"""A JSON string of base64; already text, because msgspec's own encoding takes ten times as long as pybase64's."""
+
+
 class AdmissionResponse(Struct, frozen=True, rename="camel", omit_defaults=True, gc=False):
     """``AdmissionReview.response``; an allowed write that needs nothing has ``uid`` and ``allowed`` alone."""
 
     uid: str
     allowed: bool
     patch_type: Literal["JSONPatch"] | None = None
-    patch: bytes | None = None  # encoded as base64, as Kubernetes wants it
+    patch: Base64 | None = None
     warnings: tuple[str, ...] = ()
     audit_annotations: dict[str, str] = {}
     status: DenialStatus | None = None
@@ -131,7 +136,7 @@ def encode(request: AdmissionRequest, verdict: Verdict) -> bytes:
             request.uid,
             allowed=True,
             patch_type="JSONPatch",
-            patch=verdict.patch,
+            patch=Raw(b'"%b"' % pybase64.b64encode(verdict.patch)),
             warnings=verdict.warnings,
             audit_annotations=verdict.audit_annotations,
         )
