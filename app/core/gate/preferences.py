@@ -133,7 +133,8 @@ def _unquoted(word: str) -> str:
 def _seconds(text: str, longest: int) -> int | None:
     if not _SECONDS.fullmatch(text):
         return None
-    return min(int(text), longest) if len(text) <= _MOST_DIGITS else longest
+    digits = text.lstrip("0") or "0"
+    return min(int(digits), longest) if len(digits) <= _MOST_DIGITS else longest
 
 
 def accepted(lines: Iterable[bytes], offers: tuple[str, ...]) -> str | None:
