@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
-from app.core.gate.refusal import Refusal, Slug, bad_request
+from app.core.gate.refusal import NO_WEBSOCKETS, Refusal, Slug, bad_request
 
 Header: TypeAlias = tuple[bytes, bytes]
 
@@ -88,6 +88,8 @@ def to_rancher(headers: Sequence[Header], arrival: Arrival) -> Forwarded | Refus
         return refused
     by_name = _by_name(headers)
     named = _options(by_name.get(b"connection", []))
+    if b"websocket" in (protocol.lower() for protocol in _listed(by_name, b"upgrade")):
+        return NO_WEBSOCKETS
     refused = _taking_away(named) or _framing(by_name) or _hosts(by_name) or _looping(by_name)
     if refused:
         return refused
@@ -186,7 +188,7 @@ def _framing(by_name: dict[bytes, list[bytes]]) -> Refusal | None:
         return bad_request(Slug.AMBIGUOUS_HEADER, detail)
     if length and not _LENGTH.fullmatch(length[0]):
         return bad_request(Slug.BAD_HEADER, "Content-Length is not a plain number of bytes.")
-    if encoding and encoding[0].strip(b" \t").lower() != b"chunked":
+    if encoding and encoding[0].lower() != b"chunked":
         return bad_request(Slug.BAD_HEADER, "Transfer-Encoding is not chunked; the gate takes no other.")
     return None
 

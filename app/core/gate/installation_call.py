@@ -6,8 +6,8 @@ to case and in its singular too, decodes the path, takes the method from ``_meth
 ``link`` win over ``action``; a proxy in between may see all of that otherwise. Whatever could be read as an install by
 one and as something else by the other is refused, so that nothing gets past the hold by its spelling.
 
-WebSockets (``/v1/subscribe``) are not forwarded: 501 with words. They carry a dashboard's whole session and nothing
-that installs, so the route in front of the gate sends them to Rancher directly.
+WebSockets (``/v1/subscribe``) are not forwarded: 501 with words. The route in front of the gate sends them to Rancher
+directly.
 """
 
 import re
@@ -18,7 +18,7 @@ from urllib.parse import unquote_to_bytes
 
 from msgspec import Struct
 
-from app.core.gate.refusal import Refusal, Slug, bad_request
+from app.core.gate.refusal import NO_WEBSOCKETS, Refusal, Slug, bad_request
 
 COLLECTION: Final = "catalog.cattle.io.clusterrepos"
 LOCAL: Final = "local"
@@ -46,7 +46,7 @@ _NOT_A_QUERY: Final = re.compile(rb"[^!-~]|[#;\"<>\\^`{|}]")
 """RFC 3986 has no such bytes in a query; Go drops every pair with a ``;`` from it without a word."""
 _READING: Final = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 _ROUNDS: Final = 4
-"""Times a path is decoded to see what a chain of proxies could make of it."""
+"""Readings of a path or a word: as it stands, decoded by Rancher, and by two more on the way."""
 
 
 class Action(StrEnum):
@@ -54,6 +54,9 @@ class Action(StrEnum):
 
     INSTALL = "install"
     UPGRADE = "upgrade"
+
+
+_ACTIONS: Final = frozenset(action.value.encode() for action in Action)
 
 
 class InstallCall(Struct, frozen=True, gc=False):
@@ -115,27 +118,29 @@ def read(method: bytes, path: bytes, query: bytes) -> Call:
     if len(path) + len(query) > LONGEST_TARGET:
         detail = f"The path and query are longer than {LONGEST_TARGET} bytes; an install needs a few hundred at most."
         return Refusal(HTTPStatus.REQUEST_URI_TOO_LONG, Slug.AMBIGUOUS_PATH, detail)
-    if _SUBSCRIBE.fullmatch(_plainest(path)):
-        detail = "The gate forwards no WebSockets: /v1/subscribe has to be routed to Rancher itself, beside the gate."
-        return Refusal(HTTPStatus.NOT_IMPLEMENTED, Slug.NO_WEBSOCKETS, detail)
-    canonical = _CANONICAL.fullmatch(path)
-    if not _concerns(path):
+    readings = _readings(path)
+    if any(map(_SUBSCRIBE.fullmatch, readings)):
+        return NO_WEBSOCKETS
+    if not any(map(_FOLDED.fullmatch, readings)):
         return PassThrough(on_collection=False)
+    canonical = _CANONICAL.fullmatch(path)
     refused = _ambiguous_path(path) or _ambiguous_query(query, reading=method in _READING)
     if refused or canonical is None:
         return refused or _OTHER_SPELLING
     return _on_collection(method, canonical, query)
 
 
-def _concerns(path: bytes) -> bool:
-    """Whether any reader could take the path for the collection: as it stands, or decoded and cleaned up."""
-    return any(_FOLDED.fullmatch(reading) for reading in (path.lower(), _plainest(path)))
-
-
-def _plainest(path: bytes) -> bytes:
-    """The path as the most obliging reader has it: decoded to the end, cleaned of what means nothing, in lower case."""
+def _readings(path: bytes) -> set[bytes]:
+    """What the path is to readers who decode it once, more often or not at all, and who clean it up or do not."""
+    readings = set()
     for _ in range(_ROUNDS):
+        readings |= {path.lower(), _cleaned(path)}
         path = unquote_to_bytes(path)
+    return readings
+
+
+def _cleaned(path: bytes) -> bytes:
+    """The path without what means nothing to the most obliging reader, in lower case."""
     path = _ABSOLUTE.sub(b"", path, count=1) if _ABSOLUTE.match(path) else path
     segments: list[bytes] = []
     for segment in re.split(rb"[/\\]", re.split(rb"[?#]", path, maxsplit=1)[0]):
@@ -174,8 +179,8 @@ def _named(odd: bytes) -> str:
 def _ambiguous_query(query: bytes, *, reading: bool) -> Refusal | None:
     keys = [pair.partition(b"=")[0] for pair in re.split(rb"[&;]", query)]
     read_as = [_folded(key) for key in keys]
-    harmless = reading and b"action" not in read_as  # browsers leave some characters as they are
-    if not harmless and (_NOT_A_QUERY.search(query) or _BAD_ESCAPE.search(query)):
+    # a query that only reads goes as it came: browsers leave some characters in it as they are
+    if not reading and (_NOT_A_QUERY.search(query) or _BAD_ESCAPE.search(query)):
         detail = "The query holds a ;, a broken percent-encoding or a character that has to be encoded; encode it."
         return bad_request(Slug.AMBIGUOUS_QUERY, detail)
     if b"_method" in read_as:
@@ -191,7 +196,7 @@ def _ambiguous_query(query: bytes, *, reading: bool) -> Refusal | None:
 
 
 def _folded(text: bytes) -> bytes:
-    for _ in range(_ROUNDS):
+    for _ in range(_ROUNDS - 1):
         text = unquote_to_bytes(text)
     return text.replace(b"+", b" ").strip(b"\0\t\n\r\v\f ").lower()
 
@@ -206,18 +211,19 @@ def _on_collection(method: bytes, path: re.Match[bytes], query: bytes) -> Call:
     if method == b"GET":
         return _index(path, query) or passing
     action = next(iter(_values(query, b"action")), b"")
-    if _folded(action) not in {b"install", b"upgrade"}:
-        return passing
-    if method.upper() != b"POST":
+    if method.upper() != b"POST" or _folded(action) not in _ACTIONS:
         return passing
     if method != b"POST":
         return bad_request(Slug.BAD_METHOD, "The method is POST in another spelling; methods are case-sensitive.")
-    if action not in {b"install", b"upgrade"}:
+    if action not in _ACTIONS:
         detail = (
             "The query spells the action in another way; write action=install or action=upgrade in plain lower case."
         )
         return bad_request(Slug.AMBIGUOUS_QUERY, detail)
-    return _names(path) or _install(path, Action(action.decode()))
+    if refused := _names(path):
+        return refused
+    cluster, repo, prefix = _located(path)
+    return InstallCall(cluster, repo, Action(action.decode()), prefix)
 
 
 def _names(path: re.Match[bytes]) -> Refusal | None:
@@ -233,11 +239,6 @@ def _names(path: re.Match[bytes]) -> Refusal | None:
         )
         return bad_request(Slug.BAD_NAME, detail)
     return None
-
-
-def _install(path: re.Match[bytes], action: Action) -> InstallCall:
-    cluster, repo, prefix = _located(path)
-    return InstallCall(cluster, repo, action, prefix)
 
 
 def _index(path: re.Match[bytes], query: bytes) -> IndexRead | None:

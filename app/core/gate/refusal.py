@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 from http import HTTPStatus
+from typing import Final
 
 from msgspec import Struct
 
@@ -45,3 +46,11 @@ class Refusal(Struct, frozen=True, gc=False):
 def bad_request(slug: Slug, detail: str) -> Refusal:
     """The usual refusal: 400."""
     return Refusal(HTTPStatus.BAD_REQUEST, slug, detail)
+
+
+NO_WEBSOCKETS: Final = Refusal(
+    HTTPStatus.NOT_IMPLEMENTED,
+    Slug.NO_WEBSOCKETS,
+    "The gate forwards no WebSockets: /v1/subscribe and the like have to be routed to Rancher itself, beside the gate.",
+)
+"""They carry a dashboard's whole session, or a log, and nothing that installs."""

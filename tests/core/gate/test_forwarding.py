@@ -208,6 +208,10 @@ def test_good_hosts(host: bytes) -> None:
             for name in (b"Authorization", b"cookie", b"X-Api-Csrf", b"user-agent", b"Host", b"Content-Length", b"VIA")
         ),
         [(b"Connection", b"x-forwarded-host")],
+        [(b"Connection", b"x-forwarded-for, x-forwarded-proto")],
+        [(b"Connection", b"accept")],
+        [(b"Connection", b"content-encoding")],
+        [(b"Connection", b"x-api-host")],
     ],
 )
 def test_ambiguous_headers(headers: list[Header]) -> None:
@@ -240,6 +244,14 @@ def test_what_the_gate_writes_it_knows_again() -> None:
 def test_other_hops_are_no_loop(via: bytes) -> None:
     """Another proxy's name, or its comment, is not the gate's."""
     assert isinstance(forwarding.to_rancher([HOST, (b"Via", via)], TLS), Forwarded)
+
+
+@pytest.mark.parametrize("value", [b"websocket", b"h2c, WebSocket"])
+def test_websockets_are_answered_with_words(value: bytes) -> None:
+    """An upgrade that would silently become an ordinary request is refused instead; other protocols are ignored."""
+    found = refused((b"Connection", b"Upgrade"), (b"Upgrade", value))
+    assert (found.status, found.slug) == (HTTPStatus.NOT_IMPLEMENTED, Slug.NO_WEBSOCKETS)
+    assert b"upgrade" not in named(forwarded((b"Connection", b"Upgrade"), (b"Upgrade", b"h2c")))
 
 
 def test_sizes() -> None:

@@ -109,6 +109,8 @@ def test_other_paths_pass(path: bytes) -> None:
         b"/%2576%2531/catalog.cattle.io.clusterrepos/harvester",
         REPOS + b"/harvester;v=1",
         b"/v1;x/catalog.cattle.io.clusterrepos/harvester",
+        b"/v1/catalog%2Ecattle.io.clusterrepos/a/%252e%252e/%252e%252e/b",
+        b"/v1/x/%25252e%25252e/catalog.cattle.io.clusterrepos/a",
         b"/v1\\catalog.cattle.io.clusterrepos\\harvester",
         REPOS + b"\\harvester",
         REPOS + b"/harvester\0",
@@ -134,6 +136,14 @@ def test_ambiguous_paths(method: bytes, path: bytes) -> None:
     found = installation_call.read(method, path, INSTALL)
     assert isinstance(found, Refusal), found
     assert (found.status, found.slug) == (HTTPStatus.BAD_REQUEST, Slug.AMBIGUOUS_PATH)
+
+
+@pytest.mark.parametrize("path", [b"https://rancher.example" + ONE, b"v1/catalog.cattle.io.clusterrepos/harvester"])
+def test_whole_urls(path: bytes) -> None:
+    """A request to a proxy is told what it looks like."""
+    found = installation_call.read(b"POST", path, INSTALL)
+    assert isinstance(found, Refusal)
+    assert "whole URL" in found.detail
 
 
 @pytest.mark.parametrize(
@@ -254,6 +264,8 @@ def test_names() -> None:
     assert is_label("a1-b")
     assert not any(map(is_label, ("", "a.b", "A", "a\n", "é", "a" * 64, "-a")))
     assert is_subdomain("a.b-c.1")
+    assert is_subdomain(".".join(["a" * 63] * 3 + ["a" * 61]))
+    assert not is_subdomain(".".join(["a" * 63] * 3 + ["a" * 62]))
     assert not any(map(is_subdomain, ("", ".", "a.", "a..b", "a\n", "a/b", "\u017f", ".".join(["a" * 62] * 5))))
 
 
