@@ -37,12 +37,12 @@ _OURS: Final = frozenset({b"host", b"via", b"expect", b"x-forwarded-for", b"x-fo
 """Written anew for Rancher. ``Expect``: whoever asked for 100 has had it from us; the body is at hand."""
 
 _ONCE: Final = frozenset({
-    *(b"host", b"content-length", b"transfer-encoding", b"content-type", b"authorization", b"expect"),
+    *(b"host", b"content-length", b"transfer-encoding", b"content-type", b"authorization"),
     *(b"origin", b"sec-fetch-site", b"user-agent", b"x-api-csrf", b"x-api-host"),
 })  # fmt: skip
 """Of these the first counts for one reader and the last for another."""
 
-_NEVER_NAMED: Final = _ONCE - {b"transfer-encoding", b"expect"} | {
+_NEVER_NAMED: Final = _ONCE - {b"transfer-encoding"} | {
     *(b"cookie", b"via", b"accept", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"content-encoding"),
 }
 """``Connection`` naming one of these would have the gate take it away, and Rancher decide without it."""

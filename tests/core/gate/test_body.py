@@ -1,7 +1,9 @@
 """What a body asks for, and what is refused because Rancher could read it otherwise."""
 
+import hashlib
 import json
 from http import HTTPStatus
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +11,7 @@ from app.core.gate import body
 from app.core.gate.body import DEEPEST, MOST_CHARTS, Chart, InstallBody
 from app.core.gate.refusal import Refusal, Slug
 
+SAMPLE = Path(__file__).parents[2] / "data" / "rancher" / "install-request.json"
 CHART = '{"chartName":"a"}'
 LONG_S, KELVIN = "\N{LATIN SMALL LETTER LONG S}", "\N{KELVIN SIGN}"
 
@@ -37,6 +40,17 @@ def refused(raw: bytes) -> Refusal:
     assert found.status in {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE}
     assert found.detail.endswith(".")
     return found
+
+
+def test_the_dashboards_request() -> None:
+    """What Rancher's dashboard sends is read, with its field that Rancher does not know."""
+    raw = SAMPLE.read_bytes()
+    assert b"skipCRDs" in raw
+    found = accepted(raw)
+    assert found.namespace == "cattle-ui-plugin-system"
+    assert found.charts == (Chart("harvester", "1.8.1", "harvester", has_values=False),)
+    assert (found.project, found.timeout, found.wait) == ("", 1000.0, True)
+    assert found.digest == hashlib.sha256(raw).digest()
 
 
 def test_defaults() -> None:

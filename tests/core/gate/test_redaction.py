@@ -2,6 +2,7 @@
 
 import base64
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -170,6 +171,22 @@ def test_tokens_that_show_what_they_are_go(secret: str) -> None:
 def test_words_stay(text: str) -> None:
     """What tells people what happened (hosts, ports, names, versions, digests, causes) is left as it was."""
     assert redact(text) == text
+
+
+def test_every_message_of_the_catalogue_stays() -> None:
+    """No message by which Rancher's failures are known is changed."""
+    catalogue = json.loads((Path(__file__).parents[2] / "data" / "rancher" / "errors-catalogue.json").read_text())
+    messages = [message for message in _strings(catalogue) if "://" not in message]
+    assert len(messages) > 17
+    assert [redact(message) for message in messages] == messages
+
+
+def _strings(tree: object) -> list[str]:
+    if isinstance(tree, dict):
+        return [text for member in tree.values() for text in _strings(member)]
+    if isinstance(tree, list):
+        return [text for item in tree for text in _strings(item)]
+    return [tree] if isinstance(tree, str) else []
 
 
 def test_what_stays_around_a_secret() -> None:
