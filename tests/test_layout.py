@@ -27,6 +27,7 @@ BESIDE_THE_MIRROR = {
     "dev": "mirrors dev/",
     "manifests": "mirrors manifests/",
     "process": "what only a running server shows",
+    "rancher": "the Rancher that tests run against",
     "support": "what tests share beside fixtures",
     "cluster": "what only a real API server shows",
 }

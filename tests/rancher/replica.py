@@ -1,0 +1,173 @@
+"""One Rancher server: a TLS listener of its own, and a disk that a restart empties."""
+
+import asyncio
+import contextlib
+import logging
+import ssl
+from typing import TYPE_CHECKING, Any
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from .cluster import Cluster, Member
+from .errors import Answer
+from .faults import Step
+from .request import Ended, Request
+from .routes import answer
+
+if TYPE_CHECKING:
+    from .standin import Rancher
+
+KEEP_ALIVE = 3600
+"""Seconds that idle connections stay: Go's server, as Rancher sets it up, does not end them."""
+
+HEADERS = ((b"x-api-cattle-auth", b"true"), (b"expires", b"Wed 24 Feb 1982 18:42:00 GMT"))
+
+
+class Protocol(HttpToolsProtocol):
+    """HTTP/1.1 that lets a handler reach its connection, to break it."""
+
+    def on_message_begin(self) -> None:
+        """Put the connection where the handler finds it."""
+        super().on_message_begin()
+        self.scope["state"]["transport"] = self.transport
+
+
+class Replica:
+    """A server process of Rancher, in all but the process."""
+
+    def __init__(self, rancher: "Rancher", member: Member) -> None:
+        self.rancher = rancher
+        self.world = rancher.world
+        self.member = member
+        self.name = member.name
+        self.port = 0
+        self._server: asyncio.Server | None = None
+        self._config = Config(
+            self._serve,
+            interface="asgi3",
+            log_config=None,
+            lifespan="off",
+            ws="none",
+            access_log=False,
+            proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE,
+        )
+        self._config.load()
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # broken connections are what it is for
+        self._state = ServerState()
+        self._work: set[asyncio.Task[Answer]] = set()
+        self._turns = 0
+
+    @property
+    def cancels(self) -> bool:
+        """Whether an install ends at its next step when its caller has gone, as in Rancher."""
+        return self.rancher.on_disconnect == "cancel"
+
+    @property
+    def connections(self) -> int:
+        """Open connections."""
+        return len(self._state.connections)
+
+    async def start(self, context: ssl.SSLContext) -> None:
+        """Listen; after a restart on the same port."""
+        self._context = context
+        loop = asyncio.get_running_loop()
+
+        def connected() -> Protocol:
+            return Protocol(config=self._config, server_state=self._state, app_state={}, _loop=loop)
+
+        self._server = await loop.create_server(
+            connected, "127.0.0.1", self.port, ssl=context, backlog=4096, reuse_address=True
+        )
+        self.port = self._server.sockets[0].getsockname()[1]
+        self.member.alive = True
+
+    async def stop(self) -> None:
+        """End as a killed process does: connections are reset, handlers end where they are."""
+        self.member.alive = False
+        if self._server:
+            self._server.close()
+        for task in list(self._work):
+            task.cancel()
+        for connection in list(self._state.connections):
+            connection.transport.abort()
+        await asyncio.sleep(0)
+        tasks = [task for task in self._state.tasks if task is not asyncio.current_task()]
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def restart(self, seconds: float | None = None) -> None:
+        """Be gone for some seconds, and come back without checkouts."""
+        if not self.member.alive:
+            return
+        self.world.record.add("restart", replica=self.name)
+        await self.stop()
+        self.member.forget()
+        self.rancher.clusters["local"].bereave(self.member)
+        await self.world.clock.sleep(self.world.timing.restart if seconds is None else seconds)
+        await self.start(self._context)
+        self.rancher.wake()
+
+    def member_for(self, cluster: Cluster, request: Request) -> Member:
+        """Whose catalog answers: this replica's, or one of a downstream cluster's agents."""
+        if self.member in cluster.members:
+            return self.member
+        if self.rancher.tunnels == "connection":
+            return cluster.members[hash(request.scope["client"]) % len(cluster.members)]
+        self._turns += 1
+        return cluster.members[self._turns % len(cluster.members)]
+
+    async def _serve(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        try:
+            await self._handle(Request(self, scope, receive), send)
+        except Exception as failure:  # noqa: BLE001 - told when the stand-in ends
+            self.rancher.failures.append(failure)
+            scope["state"]["transport"].abort()
+
+    async def _handle(self, request: Request, send: Any) -> None:
+        work = asyncio.get_running_loop().create_task(self._answer(request))
+        self._work.add(work)
+        work.add_done_callback(self._work.discard)
+        await asyncio.wait([work])
+        transport = request.scope["state"]["transport"]
+        if work.cancelled() or isinstance(work.exception(), Ended):
+            self.world.record.add("lost", replica=self.name, request=request.number, sort=request.sort)
+        elif failure := work.exception():
+            self.rancher.failures.append(failure)
+            transport.abort()
+        elif not transport.is_closing():
+            with contextlib.suppress(Ended):
+                await self._send(request, work.result(), send)
+        if transport.is_closing():
+            await request.gone_for_good()
+
+    async def _answer(self, request: Request) -> Answer:
+        request.number = self.rancher.next_number()
+        found = await answer(self, request)
+        self.world.record.add(
+            "request",
+            number=request.number,
+            replica=self.name,
+            member=request.member.name if request.member else self.name,
+            sort=request.sort,
+            method=request.method,
+            path=request.path,
+            query=dict(request.query),
+            user=request.user.id if request.user else None,
+            status=found.status,
+        )
+        await request.reach(Step.ANSWER)
+        return found
+
+    async def _send(self, request: Request, found: Answer, send: Any) -> None:
+        length = (b"content-length", str(len(found.body)).encode())
+        headers = [*found.headers, *HEADERS, length]
+        await send({"type": "http.response.start", "status": found.status, "headers": headers})
+        half = len(found.body) // 2
+        if half:
+            await send({"type": "http.response.body", "body": found.body[:half], "more_body": True})
+            await request.reach(Step.MID_ANSWER)
+        await send({"type": "http.response.body", "body": found.body[half:], "more_body": False})
+        self.world.record.add("answer", number=request.number, replica=self.name, status=found.status)
