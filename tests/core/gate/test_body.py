@@ -119,6 +119,48 @@ def test_ambiguous_keys(raw: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "field",
+    [
+        *("timeout", "wait", "noHooks", "disableOpenAPIValidation", "skipSchemaValidation", "serverSide", "namespace"),
+        *(
+            "projectId",
+            "operationTolerations",
+            "automaticCPTolerations",
+            "charts",
+            "force",
+            "takeOwnership",
+            "historyMax",
+        ),
+        *("install", "cleanupOnFail", "skipCRDs"),
+    ],
+)
+def test_every_field_of_a_request_has_one_spelling(field: str) -> None:
+    """None of the fields that Rancher knows, in any of its versions, passes in other letters; the refusal names it."""
+    found = refused(f'{{"charts":[{CHART}],"{field.swapcase()}":null}}'.encode())
+    assert found.slug is Slug.AMBIGUOUS_BODY
+    assert f"{field} in another spelling" in found.detail
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        *("chartName", "version", "releaseName", "description", "values", "annotations", "force", "resetValues"),
+        *("namespace", "generateName", "nameTemplate"),
+    ],
+)
+def test_every_field_of_a_chart_has_one_spelling(field: str) -> None:
+    """The same holds for each chart, which is named by its place."""
+    found = refused(chart(**{field.swapcase(): None}))
+    assert found.slug is Slug.AMBIGUOUS_BODY
+    assert f"charts[0] has {field} in another spelling" in found.detail
+
+
+def test_two_spellings_of_what_rancher_does_not_know_yet() -> None:
+    """A later Rancher may know the field: then one of the two would count, and nobody knows which."""
+    assert "differ in case only" in refused(text(Unknown=1, unknown=2)).detail
+
+
+@pytest.mark.parametrize(
     "raw",
     [
         '{"charts":[{"chartName":"a","values":{"a":1,"A":2,"namespace":"x","Namespace":"y","\u017f":1,"s":2}}]}',
