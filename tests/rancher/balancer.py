@@ -15,9 +15,9 @@ CHUNK = 65536
 class ConnectionBalancer:
     """An L4 balancer: round robin by connection."""
 
-    def __init__(self, rancher: "Rancher") -> None:
+    def __init__(self, rancher: "Rancher", port: int = 0) -> None:
         self.rancher = rancher
-        self.port = 0
+        self.port = port
         self._turn = 0
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.Task[None]] = set()

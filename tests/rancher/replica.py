@@ -2,36 +2,20 @@
 
 import asyncio
 import contextlib
-import logging
 import ssl
 from typing import TYPE_CHECKING, Any
-
-from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.server import ServerState
 
 from .cluster import Cluster, Member
 from .errors import Answer
 from .faults import Step
+from .listener import Listener
 from .request import Ended, Request
 from .routes import answer
 
 if TYPE_CHECKING:
     from .standin import Rancher
 
-KEEP_ALIVE = 3600
-"""Seconds that idle connections stay: Go's server, as Rancher sets it up, does not end them."""
-
 HEADERS = ((b"x-api-cattle-auth", b"true"), (b"expires", b"Wed 24 Feb 1982 18:42:00 GMT"))
-
-
-class Protocol(HttpToolsProtocol):
-    """HTTP/1.1 that lets a handler reach its connection, to break it."""
-
-    def on_message_begin(self) -> None:
-        """Put the connection where the handler finds it."""
-        super().on_message_begin()
-        self.scope["state"]["transport"] = self.transport
 
 
 class Replica:
@@ -42,21 +26,7 @@ class Replica:
         self.world = rancher.world
         self.member = member
         self.name = member.name
-        self.port = 0
-        self._server: asyncio.Server | None = None
-        self._config = Config(
-            self._serve,
-            interface="asgi3",
-            log_config=None,
-            lifespan="off",
-            ws="none",
-            access_log=False,
-            proxy_headers=False,
-            timeout_keep_alive=KEEP_ALIVE,
-        )
-        self._config.load()
-        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # broken connections are what it is for
-        self._state = ServerState()
+        self._listener = Listener(self._serve)
         self._work: set[asyncio.Task[Answer]] = set()
         self._turns = 0
 
@@ -66,37 +36,28 @@ class Replica:
         return self.rancher.on_disconnect == "cancel"
 
     @property
+    def port(self) -> int:
+        """Where it listens without the balancer; the same after a restart."""
+        return self._listener.port
+
+    @property
     def connections(self) -> int:
         """Open connections."""
-        return len(self._state.connections)
+        return self._listener.connections
 
     async def start(self, context: ssl.SSLContext) -> None:
         """Listen; after a restart on the same port."""
         self._context = context
-        loop = asyncio.get_running_loop()
-
-        def connected() -> Protocol:
-            return Protocol(config=self._config, server_state=self._state, app_state={}, _loop=loop)
-
-        self._server = await loop.create_server(
-            connected, "127.0.0.1", self.port, ssl=context, backlog=4096, reuse_address=True
-        )
-        self.port = self._server.sockets[0].getsockname()[1]
+        await self._listener.start(context)
         self.member.alive = True
 
     async def stop(self) -> None:
         """End as a killed process does: connections are reset, handlers end where they are."""
         self.member.alive = False
-        if self._server:
-            self._server.close()
+        self._listener.close()
         for task in list(self._work):
             task.cancel()
-        for connection in list(self._state.connections):
-            connection.transport.abort()
-        await asyncio.sleep(0)
-        tasks = [task for task in self._state.tasks if task is not asyncio.current_task()]
-        if tasks:
-            await asyncio.wait(tasks)
+        await self._listener.abort()
 
     async def restart(self, seconds: float | None = None) -> None:
         """Be gone for some seconds, and come back without checkouts."""

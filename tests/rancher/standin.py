@@ -1,6 +1,5 @@
 """The whole of a Rancher: clusters, replicas, the balancer before them, and what tests hold of it."""
 
-import asyncio
 import ssl
 import tempfile
 from collections.abc import Iterable
@@ -20,6 +19,7 @@ from .followers import Follower
 from .helm import Command
 from .names import Names
 from .operations import Operations
+from .proxy import RequestProxy
 from .reconciler import Reconciler
 from .record import Record
 from .replica import Replica
@@ -55,6 +55,7 @@ class Rancher:
 
     Args:
         replicas: how many servers; the first leads at first.
+        balancing: whether a replica is chosen for each connection, as by a Service, or for each request, as by a proxy.
         line: the minor version, from (2, 10) to (2, 15).
         clock: how fast time runs.
         timing: how long things take.
@@ -71,6 +72,7 @@ class Rancher:
         self,
         *,
         replicas: int = 3,
+        balancing: Literal["L4", "L7"] = "L4",
         line: tuple[int, int] = (2, 15),
         clock: Clock | None = None,
         timing: Timing | None = None,
@@ -103,8 +105,11 @@ class Rancher:
         self.operations = {name: Operations(cluster) for name, cluster in self.clusters.items()}
         self.steves = {name: Steve(cluster, self.operations[name]) for name, cluster in self.clusters.items()}
         self.replicas = [Replica(self, member) for member in members]
-        self.balancer = ConnectionBalancer(self)
-        self.balancer.port = port
+        self.balancer: ConnectionBalancer | RequestProxy
+        if balancing == "L7":
+            self.balancer = RequestProxy(self, port, serving_context())
+        else:
+            self.balancer = ConnectionBalancer(self, port)
         self._numbers = count()
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
@@ -214,13 +219,3 @@ class Rancher:
         arguments = ("helm", "install", *flags, release, f"/home/shell/helm/{chart.name}-{chart.version}.tgz")
         command = Command("install", namespace, release, chart, arguments=arguments)
         return self.steves[cluster].installs.start(RIVAL, namespace, (command,))
-
-    async def gone(self, replica: int) -> None:
-        """Restart a replica and wait until it is back."""
-        await self.replicas[replica].restart()
-
-
-async def serve_forever(rancher: Rancher) -> None:
-    """Serve until cancelled."""
-    async with rancher:
-        await asyncio.Event().wait()
