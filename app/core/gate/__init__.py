@@ -18,5 +18,5 @@ What comes of it:
 What a client asked for: ``installation_call``, ``body``, ``preferences``, ``origin``, ``forwarding``, ``redaction``.
 
 Shared by these: ``readiness`` (checks), ``answer`` (causes), ``reading`` (total readers of parsed JSON), ``wire_error``
-and ``matching`` (the message table's), ``cluster_repo``, ``operation``, ``app_release``, ``ui_plugin`` (one object each).
+and ``matching`` (for the message table), ``cluster_repo``, ``operation``, ``app_release``, ``ui_plugin`` (an object).
 """

@@ -7,8 +7,8 @@ same reason an Operation that succeeded is no proof by itself; the App is.
 
 from enum import StrEnum
 
-import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from app.core.gate import app_release, operation, ui_plugin
 from app.core.gate.operation import State
@@ -57,17 +57,17 @@ class Progress(Struct, frozen=True, gc=False):
 
     Attributes:
         ended: the Operation's first end.
-        running: the latest that was seen of an Operation that has not ended.
-        words: what was said of its end.
-        gone: the Operation was there no more, or is not to be seen.
-        app: the latest App, or why there is none.
+        running: the latest that was seen of an Operation that has not ended; None before it was seen at all.
+        words: what was said of it.
+        hidden: why the Operation could not be read the last time it was asked for.
+        app: the latest App, or why there is none; None before it was asked for.
         plugins: the latest of each UIPlugin.
     """
 
     ended: State | None = None
-    running: State = State.EMPTY
+    running: State | None = None
     words: str = ""
-    gone: Unread | None = None
+    hidden: Unread | None = None
     app: object = None
     plugins: dict[tuple[str, str], object] = {}
 
@@ -87,85 +87,96 @@ class Verdict(Struct, frozen=True, gc=False):
 
 
 def advance(known: Progress, step: Step) -> Progress:
-    """What is known after one more round."""
+    """What is known after one more round. A read that went wrong says nothing, and changes nothing."""
     if isinstance(step.operation, Unread):
         if step.operation is not Unread.FAILED:
-            known = msgspec.structs.replace(known, gone=step.operation)
+            known = replace(known, hidden=step.operation)
     elif step.operation is not None:
         known = _operation(known, step.operation)
     if step.app is not None and step.app is not Unread.FAILED:
-        known = msgspec.structs.replace(known, app=step.app)
+        known = replace(known, app=step.app)
     read = {key: value for key, value in step.plugins.items() if value is not Unread.FAILED}
-    return msgspec.structs.replace(known, plugins={**known.plugins, **read}) if read else known
+    return replace(known, plugins={**known.plugins, **read}) if read else known
 
 
 def _operation(known: Progress, seen: object) -> Progress:
-    state = operation.state(seen)
-    known = msgspec.structs.replace(known, gone=None)
     if known.ended is not None:
         return known
+    state, words = operation.state(seen), operation.words(seen)
     if state in {State.SUCCEEDED, State.FAILED}:
-        return msgspec.structs.replace(known, ended=state, words=operation.words(seen))
-    return msgspec.structs.replace(known, running=state, words=operation.words(seen))
+        return replace(known, hidden=None, ended=state, words=words)
+    return replace(known, hidden=None, running=state, words=words)
 
 
 def verdict(known: Progress, goal: Goal) -> Verdict:
-    """What it comes to by now."""
+    """What it comes to by now.
+
+    The App is asked only when the Operation has ended or cannot be seen: before that, what it shows may be the work of
+    somebody else, which ours is going to fail on.
+    """
     if known.ended is State.FAILED:
         return Verdict(Course.FAILED, "The Operation failed; its log has Helm's words.", known.words)
+    if known.ended is None and known.hidden is None:
+        end = "begin" if known.running in {None, State.EMPTY} else "end"
+        return Verdict(Course.GOING_ON, f"Waiting for the Operation to {end}.", known.words)
     if known.app is None or isinstance(known.app, Unread):
         return _without_app(known)
     revision = app_release.revision(known.app)
+    if goal.revision is None and known.ended is None:
+        sentence = "Neither the Operation nor what the release was before is to be seen."
+        return Verdict(Course.UNKNOWN, f"{sentence} {_title(known.app)}")
     if goal.revision is not None and (revision is None or revision <= goal.revision):
-        return _before_app(known)
+        return _nothing_new(known)
     return _with_app(known, goal)
 
 
-def _before_app(known: Progress) -> Verdict:
-    """The release shows nothing new yet."""
-    if known.ended is State.SUCCEEDED:
-        return Verdict(Course.GOING_ON, "The Operation succeeded; waiting for the App to show it.")
-    if known.gone is not None:
-        return Verdict(Course.UNKNOWN, "The Operation is not to be seen, and the App shows nothing new.")
-    if known.running is State.EMPTY:
-        return Verdict(Course.GOING_ON, "Waiting for the Operation to begin.")
-    return Verdict(Course.GOING_ON, "Waiting for the Operation to end.", known.words)
+def _nothing_new(known: Progress) -> Verdict:
+    """The release does not show the install, and the Operation has succeeded or cannot be seen."""
+    if known.ended is not None:
+        return Verdict(Course.GOING_ON, "The Operation has succeeded; waiting for the App to show it.")
+    if known.hidden is Unread.ABSENT and known.running is not None:
+        return Verdict(Course.UNKNOWN, "The Operation is gone, its end was not seen, and the App shows nothing new.")
+    return Verdict(Course.GOING_ON, "The Operation is not to be seen; waiting for the App.")
 
 
 def _without_app(known: Progress) -> Verdict:
-    if known.ended is State.SUCCEEDED and known.app in {Unread.FORBIDDEN, Unread.NOT_SERVED}:
-        sentence = "The Operation reports success, but the App, which would prove it, is not to be seen."
-        return Verdict(Course.UNKNOWN, sentence)
-    return _before_app(known)
+    if known.app in {None, Unread.ABSENT}:
+        return _nothing_new(known)
+    if known.ended is not None:
+        sentence = "The Operation has succeeded, but the App, which would prove it, is not to be seen."
+    else:
+        sentence = "Neither the Operation nor the App is to be seen."
+    return Verdict(Course.UNKNOWN, sentence)
 
 
 def _with_app(known: Progress, goal: Goal) -> Verdict:
-    """The release has a revision that was not there before, or that is not known."""
-    status = app_release.status(known.app)
-    words = app_release.words(known.app)
+    """The release has a revision that was not there before."""
+    status, words = app_release.status(known.app), app_release.words(known.app)
+    if status in {"", "unknown"} or status.startswith("pending-"):
+        return Verdict(Course.GOING_ON, f"Helm is at work: {_title(known.app)}", words)
     name, version = app_release.chart(known.app)
-    if not status or status == "unknown" or status.startswith("pending-"):
-        return Verdict(Course.GOING_ON, f"Helm is at work on the release: {status or 'no word yet'}.", words)
-    same = name == goal.chart and (not goal.version or same_version(version, goal.version))
-    if not same:
-        if goal.revision is None and known.ended is None:
-            return _before_app(known)
-        return Verdict(Course.UNKNOWN, f"The release is {status} from another chart, {name} {version}.", words)
+    if name != goal.chart or (goal.version and not same_version(version, goal.version)):
+        return Verdict(Course.UNKNOWN, f"Somebody else has changed the release since. {_title(known.app)}", words)
     if status != "deployed":
-        return Verdict(Course.FAILED, f"The release is {status}.", words)
-    if goal.revision is None and known.ended is None:
-        # The same version may have been there before; only the Operation's end tells.
-        return _before_app(known)
-    return _plugins(known, f"{name} {version}")
+        return Verdict(Course.FAILED, _title(known.app), words)
+    return _plugins(known)
 
 
-def _plugins(known: Progress, title: str) -> Verdict:
+def _title(app: object) -> str:
+    """What the App says, in a sentence."""
+    name, version = app_release.chart(app)
+    status = app_release.status(app) or "there"
+    return f"The release is {status}: {name} {version}, revision {app_release.revision(app) or 'unknown'}."
+
+
+def _plugins(known: Progress) -> Verdict:
+    title = _title(known.app)
     for namespace, name in app_release.plugins(known.app):
         plugin = known.plugins.get((namespace, name))
-        if isinstance(plugin, Unread) and plugin is not Unread.ABSENT:
-            sentence = f"{title} is deployed; whether its UI extension {name} is served is not to be seen."
+        if plugin is Unread.FORBIDDEN or plugin is Unread.NOT_SERVED:
+            sentence = f"{title} Whether its UI extension {name} is served is not to be seen."
             return Verdict(Course.INSTALLED, sentence)
         if not ui_plugin.ready(plugin):
-            sentence = f"{title} is deployed; waiting for its UI extension {name} to be served."
+            sentence = f"{title} Waiting for its UI extension {name} to be served."
             return Verdict(Course.GOING_ON, sentence, ui_plugin.words(plugin))
-    return Verdict(Course.INSTALLED, f"{title} is deployed.")
+    return Verdict(Course.INSTALLED, title)

@@ -22,6 +22,7 @@ REGISTRY_DIAL = _OCI + r'(?:Get|Head) "https?://[^"/]+/v2/[^"]*": .+'
 CHART_SIZE = (
     _OCI + r'the oci artifact [^"]* has size more than [0-9]+ which is not supported',
     r'(?:chart|archive|tarball)\b[^"]* (?:exceeds|exceeded|is larger than|is too large|is too big)\b[^"]*',
+    r"http: (?:request|response) body too large",
 )
 
 

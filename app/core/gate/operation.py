@@ -94,14 +94,13 @@ def carries(operation: object, wanted: Command) -> bool:
     """
     if not for_release(operation, wanted):
         return False
-    if text(operation, "status", "action") not in {"", wanted.action}:
-        return False
+    if wanted.charts == 1 and text(operation, "status", "action") not in {"", wanted.action}:
+        return False  # several charts that are to be installed run as upgrades that install
     said = command(operation)
     if not said:
         return True
-    if wanted.version:
-        file = basename(said[-1])
-        return file == f"{wanted.chart}-{_UNSAFE.sub('-', wanted.version)}.tgz" or file == (
-            f"{wanted.chart}-{wanted.version}.tgz"
-        )
-    return basename(said[-1]).startswith(f"{wanted.chart}-")
+    version = wanted.version
+    file = basename(said[-1]).removesuffix(".tgz")
+    if version:
+        return file in {f"{wanted.chart}-{version}", f"{wanted.chart}-{_UNSAFE.sub('-', version)}"}
+    return re.match(r"-v?[0-9]", file.removeprefix(wanted.chart)) is not None

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from math import inf
 
 from msgspec import Struct
 
@@ -95,3 +96,12 @@ class Readiness(Struct, frozen=True, gc=False):
         True where the controller's next try lies beyond the deadline or will never come by itself.
         """
         return self.nudge_helps and (self.retry_at is None or self.retry_at > deadline)
+
+    def retry_in(self, now: datetime) -> float | None:
+        """Seconds until the controller tries again by itself, for ``schedule.nudge_due``; ``inf`` if it never will.
+
+        None where a nudge would not help.
+        """
+        if not self.nudge_helps:
+            return None
+        return (self.retry_at - now).total_seconds() if self.retry_at else inf
