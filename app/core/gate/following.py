@@ -134,7 +134,7 @@ def _nothing_new(known: Progress) -> Verdict:
     """The release does not show the install, and the Operation has succeeded or cannot be seen."""
     if known.ended is not None:
         return Verdict(Course.GOING_ON, "The Operation has succeeded; waiting for the App to show it.")
-    if known.hidden is Unread.ABSENT and known.running is not None:
+    if known.hidden is Unread.ABSENT and known.running is not None and known.app is not None:
         return Verdict(Course.UNKNOWN, "The Operation is gone, its end was not seen, and the App shows nothing new.")
     return Verdict(Course.GOING_ON, "The Operation is not to be seen; waiting for the App.")
 
