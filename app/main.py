@@ -5,20 +5,23 @@ import gc
 import signal
 import socket
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import uvicorn
 import uvloop
 
 from app.api.admission import MOST_BUFFERED, Application, Front
 from app.api.allowance import LONGEST_HEAD, Allowance
-from app.api.health import Ops
+from app.api.health import Check, Ops
 from app.api.listener import address, listen
 from app.roles.endpoint import Endpoint
 from app.roles.webhook import CONNECTIONS, LARGEST_REQUEST, PATIENCE, Webhook
-from app.settings import Settings
+from app.settings import Role, Settings
 from app.telemetry import Telemetry, configure_logging, log
 from app.tls import ServingCertificate
+
+if TYPE_CHECKING:
+    from app.roles.gate import Gate
 
 POLL: Final = 2.0
 """Seconds between two looks at rules and certificates. Mounted files change without events worth the name (kubelet
@@ -39,31 +42,70 @@ class Process:
         SettingsError: something it needs is not set.
         RulesError: the rule documents cannot be used.
         CertificateError: the certificate cannot be served.
+        JournalError: the gate's journal cannot be used.
         ListenError: an address cannot be listened on.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.telemetry = Telemetry()
-        allowance = Allowance(LARGEST_REQUEST, MOST_BUFFERED + CONNECTIONS * LONGEST_HEAD)
-        self.endpoint = Endpoint(settings, allowance, CONNECTIONS)
+        self.gate = _gate(settings, self.telemetry) if Role.GATE in settings.roles else None
+        self.connections = max(CONNECTIONS, self.gate.connections if self.gate else 0)
+        self.patience = max(PATIENCE, self.gate.patience if self.gate else 0)
+        head = self.gate.longest_head if self.gate else LONGEST_HEAD
+        allowance = Allowance(LARGEST_REQUEST, MOST_BUFFERED + self.connections * LONGEST_HEAD, head)
+        self.endpoint = Endpoint(settings, allowance, self.connections)
         self.endpoint.export(self.telemetry)
-        self.webhook = Webhook(settings, self.telemetry, lambda: self.endpoint.draining)
-        self.ops = Ops(self.endpoint.checks | self.webhook.checks, self.telemetry)
+        webhook = Role.WEBHOOK in settings.roles
+        self.webhook = Webhook(settings, self.telemetry, lambda: self.endpoint.draining) if webhook else None
+        self.ops = Ops(self._checks(), self.telemetry)
+
+    def _checks(self) -> dict[str, Check]:
+        roles = (self.webhook, self.gate)
+        return self.endpoint.checks | {name: check for role in roles if role for name, check in role.checks.items()}
 
     @property
     def in_flight(self) -> int:
-        """Requests being answered."""
-        return self.webhook.in_flight
+        """Requests being answered, and installs being sent."""
+        return sum(role.in_flight for role in (self.webhook, self.gate) if role)
+
+    @property
+    def guards(self) -> int:
+        """Guards in force."""
+        return len(self.webhook.rules.current.guards) if self.webhook else 0
 
     def poll(self) -> None:
         """Look at everything on disk once."""
-        self.webhook.poll()
+        if self.webhook:
+            self.webhook.poll()
         self.endpoint.poll()
+
+    async def run(self) -> None:
+        """What goes on beside requests; until cancelled."""
+        if self.gate:
+            await self.gate.run()
+        else:
+            await asyncio.Event().wait()
+
+    async def drain(self) -> None:
+        """Have those told who wait for something; returns when nothing of it is under way."""
+        if self.gate:
+            await self.gate.drain()
+
+
+def _gate(settings: Settings, telemetry: Telemetry) -> "Gate":
+    from app.roles.gate import Gate  # noqa: PLC0415 - the webhook alone does not pay for what the gate imports
+
+    return Gate(settings, telemetry)
 
 
 def create_app(process: Process) -> Application:
-    """The HTTPS endpoint's application."""
-    return Front(process.webhook.admission, process.webhook.documented)
+    """The HTTPS endpoint's application; what one role does not know is left to the other."""
+    if process.webhook is None:
+        assert process.gate is not None
+        return process.gate.application()
+    if process.gate is None:
+        return Front(process.webhook.admission, process.webhook.documented)
+    return Front(process.webhook.admission, process.gate.application(process.webhook.admission))
 
 
 def serve(settings: Settings) -> None:
@@ -81,10 +123,12 @@ def serve(settings: Settings) -> None:
 
 async def _run(process: Process, ops_socket: socket.socket, drain: float) -> None:
     endpoint = process.endpoint
-    main = uvicorn.Server(_config(create_app(process), "httptools", tls=endpoint.certificate))
+    config = _config(create_app(process), "httptools", endpoint.certificate, process.connections, process.patience)
+    main = uvicorn.Server(config)
     ops = uvicorn.Server(_config(process.ops, "h11"))  # slower, but bounds header lines, without TLS to count them in
     main_task = asyncio.create_task(main.serve(sockets=[endpoint.socket]))
     ops_task = asyncio.create_task(ops.serve(sockets=[ops_socket]))
+    running = asyncio.create_task(process.run())
     poller = asyncio.create_task(_poll(process))
     await asyncio.sleep(0)  # both servers have now taken the signals; from here on they are ours
     stop, hurry = _on_signals()
@@ -92,15 +136,15 @@ async def _run(process: Process, ops_socket: socket.socket, drain: float) -> Non
     endpoint.say_what_is_wrong()
     gc.collect()
     gc.freeze()  # what is loaded by now stays: looking through it again would cost each request several microseconds
-    guards = len(process.webhook.rules.current.guards)
-    log.info("serving", address=address(endpoint.socket), ops=address(ops_socket), guards=guards)
-    await _first(asyncio.create_task(stop.wait()), main_task, ops_task)
+    log.info("serving", address=address(endpoint.socket), ops=address(ops_socket), guards=process.guards)
+    await _first(asyncio.create_task(stop.wait()), main_task, ops_task, running)
     endpoint.draining = True
     log.info("draining", seconds=drain)
     hurried = asyncio.create_task(hurry.wait())
     if stop.is_set():
         await _first(hurried, asyncio.create_task(asyncio.sleep(drain)))
     abandoned = asyncio.create_task(_abandoned(process))
+    draining = asyncio.create_task(process.drain())
     for server, task in ((main, main_task), (ops, ops_task)):
         server.should_exit = True
         await _first(hurried, abandoned, task)
@@ -111,7 +155,10 @@ async def _run(process: Process, ops_socket: socket.socket, drain: float) -> Non
                 log.warning("stopped; callers left connections open")
             return
         await task
+    await _first(hurried, draining)
     poller.cancel()
+    if running.done():
+        await running
     log.info("stopped")
 
 
@@ -149,7 +196,11 @@ async def _poll(process: Process) -> None:
 
 
 def _config(
-    app: Callable[..., Awaitable[None]], http: Literal["httptools", "h11"], tls: ServingCertificate | None = None
+    app: Callable[..., Awaitable[None]],
+    http: Literal["httptools", "h11"],
+    tls: ServingCertificate | None = None,
+    connections: int = CONNECTIONS,
+    patience: float = PATIENCE,
 ) -> uvicorn.Config:
     return uvicorn.Config(
         app,
@@ -161,8 +212,8 @@ def _config(
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        limit_concurrency=CONNECTIONS,
+        limit_concurrency=connections,
         timeout_keep_alive=KEEP_ALIVE,
-        timeout_graceful_shutdown=int(PATIENCE),
+        timeout_graceful_shutdown=int(patience),
         ssl_context_factory=(lambda _config, _default: tls.listener_context) if tls else None,
     )

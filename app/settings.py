@@ -11,6 +11,7 @@ from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -33,6 +34,14 @@ class Role(StrEnum):
     """What a process does."""
 
     WEBHOOK = "webhook"
+    GATE = "gate"
+
+
+class Balancing(StrEnum):
+    """What stands between the gate and Rancher's replicas."""
+
+    L4 = "l4"  # each connection leads to one replica: a Kubernetes Service
+    L7 = "l7"  # each request may go to another one: an Ingress or another HTTP proxy
 
 
 def _words(value: object) -> object:
@@ -47,6 +56,20 @@ def _span(value: object) -> object:
     if value in {"0", "0s"}:
         return timedelta()
     return duration.parse(value) if isinstance(value, str) else value
+
+
+def _origin_of_rancher(value: object) -> object:
+    """An origin and nothing more: a path would be lost, a password would show up in settings and logs."""
+    if value is None or value == "":
+        return None
+    parts = urlsplit(str(value))
+    if parts.scheme != "https" or not parts.hostname:
+        raise ValueError("write Rancher's address as https://HOST[:PORT]; credentials do not go over plain HTTP")
+    if "@" in parts.netloc or parts.path not in {"", "/"} or parts.query or parts.fragment:
+        raise ValueError("an address of Rancher's is https://HOST[:PORT], without user, path, query or fragment")
+    if parts.port == 0:  # a property that raises ValueError for what is no port at all
+        raise ValueError("port 0 is none that Rancher can be found at")
+    return f"https://{parts.netloc}"
 
 
 class Settings(BaseModel):
@@ -78,14 +101,57 @@ class Settings(BaseModel):
         description="How long to go on serving after SIGTERM, while load balancers notice that /readyz fails.",
     )
 
+    rancher_url: Annotated[str | None, BeforeValidator(_origin_of_rancher)] = Field(
+        None, description="The gate's one upstream, https://HOST[:PORT]: Rancher's own Service, not the gate's host."
+    )
+    rancher_ca: Path | None = Field(
+        None, description="CA certificates (PEM) that Rancher's certificate has to chain to; the system's if not given."
+    )
+    rancher_balancing: Balancing = Field(
+        Balancing.L4,
+        description="What chooses a replica of Rancher: l4 for each connection (a Service), l7 for each request.",
+    )
+    rancher_replicas: int = Field(
+        3, ge=1, le=100, description="Replicas of Rancher, 3 in its chart; tells how many probes l7 needs."
+    )
+    journal: Path | None = Field(
+        None, description="File in which asynchronous installs survive a restart, as records without anything secret."
+    )
+    hold_index: Annotated[timedelta, BeforeValidator(_span)] = Field(
+        timedelta(),
+        le=timedelta(minutes=1),
+        description="How long to hold a dashboard's read of an index that is not there yet, e.g. 25s; 0s: not at all.",
+    )
+    most_held: int = Field(10_000, ge=1, le=1_000_000, description="Installs that the gate holds at once, in total.")
+    most_held_per_caller: int = Field(
+        100, ge=1, le=1_000_000, description="Installs that the gate holds at once for one credential."
+    )
+    most_posts: int = Field(8, ge=1, le=1000, description="Installs that the gate sends to Rancher at once.")
+    most_records: int = Field(
+        1000, ge=1, le=100_000, description="Asynchronous installs that the gate knows at once, ended ones included."
+    )
+
     def incomplete(self) -> str:
         """What is missing before this can be served, in words; empty if nothing is."""
-        missing = [name for name in ("rules", "tls_cert", "tls_key") if getattr(self, name) is None]
-        if Role.WEBHOOK in self.roles and missing:
-            return f"the webhook role needs {' and '.join(f'{flag(name)} (or {variable(name)})' for name in missing)}"
+        for role, names in _NEEDS.items():
+            missing = [name for name in names if getattr(self, name) is None]
+            if role in self.roles and missing:
+                listed = " and ".join(f"{flag(name)} (or {variable(name)})" for name in missing)
+                return f"the {role} role needs {listed}"
+        if self.client_ca is not None and Role.GATE in self.roles:
+            return (
+                "--client-ca does not go with the gate role: its callers are browsers and scripts that prove who they"
+                " are to Rancher; run the webhook role in a process of its own to keep --client-ca for it"
+            )
         if self.client_name and self.client_ca is None:
             return "--client-name needs --client-ca: without it no certificate is asked for"
         return ""
+
+
+_NEEDS: Final = {
+    Role.WEBHOOK: ("rules", "tls_cert", "tls_key"),
+    Role.GATE: ("rancher_url", "tls_cert", "tls_key"),
+}
 
 
 def flag(name: str) -> str:

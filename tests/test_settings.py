@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.settings import Role, Settings, SettingsError, default, flag, origins, read, shown, variable
+from app.settings import Balancing, Role, Settings, SettingsError, default, flag, origins, read, shown, variable
 
 DEFAULTS: dict[str, Any] = {
     "roles": (Role.WEBHOOK,),
@@ -19,7 +19,19 @@ DEFAULTS: dict[str, Any] = {
     "client_ca": None,
     "client_name": (),
     "drain": timedelta(seconds=2),
+    "rancher_url": None,
+    "rancher_ca": None,
+    "rancher_balancing": Balancing.L4,
+    "rancher_replicas": 3,
+    "journal": None,
+    "hold_index": timedelta(),
+    "most_held": 10_000,
+    "most_held_per_caller": 100,
+    "most_posts": 8,
+    "most_records": 1000,
 }
+
+URL = "https://rancher.cattle-system"
 
 LINKS = {
     "SERVICE_HOST": "10.96.0.7",
@@ -71,6 +83,12 @@ def test_options_win_over_variables_and_variables_over_defaults() -> None:
         ("client_name", "a,b", ("a", "b")),
         ("drain", "1m30s", timedelta(seconds=90)),
         ("drain", "0s", timedelta(0)),
+        ("roles", "webhook,gate", (Role.WEBHOOK, Role.GATE)),
+        ("rancher_url", URL, URL),
+        ("rancher_url", "https://[::1]:8443/", "https://[::1]:8443"),
+        ("rancher_balancing", "l7", Balancing.L7),
+        ("hold_index", "25s", timedelta(seconds=25)),
+        ("most_held", "20000", 20_000),
     ],
 )
 def test_variables_are_written_as_options_are(name: str, text: str, value: object) -> None:
@@ -119,6 +137,18 @@ def test_the_service_link_that_looks_like_a_setting_is_explained() -> None:
         ("drain", "2"),
         ("drain", "-1s"),
         ("drain", ""),
+        ("rancher_url", "http://rancher"),
+        ("rancher_url", "rancher:443"),
+        ("rancher_url", "https://"),
+        ("rancher_url", "https://admin:secret@rancher"),
+        ("rancher_url", "https://rancher/dashboard"),
+        ("rancher_url", "https://rancher?a=b"),
+        ("rancher_url", "https://rancher:x"),
+        ("rancher_balancing", "l5"),
+        ("rancher_replicas", "0"),
+        ("hold_index", "61s"),
+        ("most_held", "0"),
+        ("most_posts", "many"),
     ],
 )
 def test_a_wrong_value_is_named_by_where_it_came_from(name: str, text: str) -> None:
@@ -145,6 +175,30 @@ def test_what_the_webhook_needs_is_named() -> None:
     missing = read({"tls_key": "k"}, {}).incomplete()
     assert missing.startswith("the webhook role needs --rules (or STATUS_GUARD_RULES) and --tls-cert (or ")
     assert read({"rules": "r", "tls_cert": "c", "tls_key": "k"}, {}).incomplete() == ""
+
+
+def test_what_the_gate_needs_is_named() -> None:
+    """The gate needs an upstream and a certificate, and no rules; both roles need what each of them does."""
+    missing = read({"roles": "gate", "tls_key": "k"}, {}).incomplete()
+    assert missing == (
+        "the gate role needs --rancher-url (or STATUS_GUARD_RANCHER_URL) and --tls-cert (or STATUS_GUARD_TLS_CERT)"
+    )
+    pair = {"tls_cert": "c", "tls_key": "k", "rancher_url": URL}
+    assert read({"roles": "gate"} | pair, {}).incomplete() == ""
+    assert "the webhook role needs --rules" in read({"roles": "webhook,gate"} | pair, {}).incomplete()
+
+
+def test_no_password_of_an_address_is_shown() -> None:
+    """An address with a password is refused, and the refusal does not repeat it."""
+    [line] = mistakes({"rancher_url": "https://admin:hunter2@rancher"})
+    assert "without user" in line
+    assert "hunter2" not in line
+
+
+def test_a_client_ca_does_not_go_with_the_gate() -> None:
+    """Callers of the gate have no certificates, so asking for them is refused, with what to do instead."""
+    given = {"roles": "webhook,gate", "rules": "r", "tls_cert": "c", "tls_key": "k", "rancher_url": URL}
+    assert "run the webhook role in a process of its own" in read(given | {"client_ca": "ca"}, {}).incomplete()
 
 
 def test_client_names_need_a_client_ca() -> None:

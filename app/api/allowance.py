@@ -25,11 +25,13 @@ class Allowance:
     Args:
         each: bytes of one connection.
         together: bytes of all connections; beyond them those are cut off that go on sending and hold more than a head.
+        head: bytes until a request's header lines have to end; no fewer than ``LONGEST_HEAD``.
     """
 
-    def __init__(self, each: int, together: int) -> None:
+    def __init__(self, each: int, together: int, head: int = LONGEST_HEAD) -> None:
         self.each = each
         self.together = together
+        self.head = head
         self.held = 0
 
     def applied_to(self, connections: type[ssl.SSLObject]) -> type[ssl.SSLObject]:
@@ -68,7 +70,7 @@ class _Counted(ssl.SSLObject):
         return self._write(data)
 
     def _require_bounds(self) -> None:
-        if not self._head_ended:
+        if not self._head_ended and self.unanswered > self.allowance.head:
             self._cut_off("its header lines do not end")
         if self.unanswered > self.allowance.each or self.allowance.held > self.allowance.together:
             self._cut_off("it sends more than is held for requests that are not whole")

@@ -1,4 +1,4 @@
-"""``status-guard serve``: run the webhook."""
+"""``status-guard serve``: run the webhook, the gate, or both."""
 
 import sys
 from typing import Annotated, Any, Final
@@ -29,10 +29,23 @@ def serve(  # noqa: PLR0917 - typer turns each parameter into an option
     client_ca: Annotated[str | None, _option("client_ca")] = None,
     client_name: Annotated[list[str] | None, _option("client_name")] = None,
     drain: Annotated[str | None, _option("drain")] = None,
+    rancher_url: Annotated[str | None, _option("rancher_url")] = None,
+    rancher_ca: Annotated[str | None, _option("rancher_ca")] = None,
+    rancher_balancing: Annotated[str | None, _option("rancher_balancing")] = None,
+    rancher_replicas: Annotated[str | None, _option("rancher_replicas")] = None,
+    journal: Annotated[str | None, _option("journal")] = None,
+    hold_index: Annotated[str | None, _option("hold_index")] = None,
+    most_held: Annotated[str | None, _option("most_held")] = None,
+    most_held_per_caller: Annotated[str | None, _option("most_held_per_caller")] = None,
+    most_posts: Annotated[str | None, _option("most_posts")] = None,
+    most_records: Annotated[str | None, _option("most_records")] = None,
 ) -> None:
-    """Serve the admission webhook over HTTPS until SIGTERM, then finish what is in flight.
+    """Serve the admission webhook, the gate, or both over HTTPS until SIGTERM, then finish what is in flight.
 
     Example: status-guard serve --roles webhook --rules manifests/rules --tls-cert tls.crt --tls-key tls.key
+
+    Example: status-guard serve --roles gate --rancher-url https://rancher.cattle-system --tls-cert tls.crt
+    --tls-key tls.key
     """
     options = dict(locals())
     from app.main import serve as run  # noqa: PLC0415 - the server's libraries are for this command alone

@@ -31,7 +31,7 @@ def settings(
         typer.echo(json.dumps(rows, indent=2))
     else:
         for name, row in rows.items():
-            typer.echo(f"{name:<12} {row['value'] or '-':<32} {row['from']}")
+            typer.echo(f"{name:<20} {row['value'] or '-':<32} {row['from']}")
     if missing := effective.incomplete():
         sys.stderr.write(f"status-guard serve would not start: {missing}\n")
 

@@ -39,6 +39,16 @@ def test_each_setting_is_a_line(invoke: Invoke) -> None:
         ["client_ca", "-", "default"],
         ["client_name", "a,b", "option --client-name"],
         ["drain", "60s", "variable STATUS_GUARD_DRAIN"],
+        ["rancher_url", "-", "default"],
+        ["rancher_ca", "-", "default"],
+        ["rancher_balancing", "l4", "default"],
+        ["rancher_replicas", "3", "default"],
+        ["journal", "-", "default"],
+        ["hold_index", "0s", "default"],
+        ["most_held", "10000", "default"],
+        ["most_held_per_caller", "100", "default"],
+        ["most_posts", "8", "default"],
+        ["most_records", "1000", "default"],
     ]
 
 
