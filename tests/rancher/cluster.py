@@ -31,6 +31,9 @@ class Member:
     stale: float | None = None
     """Its informers' lag, where it is not the one of ``Timing``."""
 
+    stale_index: float | None = None
+    """Its informer of ConfigMaps, where that one lags otherwise than the others."""
+
     corrupt: bool = False
     """Its checkouts miss files for ever, as in rancher#43021."""
 
@@ -119,6 +122,8 @@ class Cluster:
     def seen_by(self, member: Member, resource: str, name: str, namespace: str = "") -> Object | None:
         """An object as a member's informers have it."""
         lag = self.world.timing.cache_lag if member.stale is None else member.stale
+        if resource == "configmaps" and member.stale_index is not None:
+            lag = member.stale_index
         return self.store.get(resource, name, namespace, lag)
 
     def in_checkout(self, member: Member, repo: Object, chart: str, version: str) -> Chart | None:

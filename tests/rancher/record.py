@@ -19,11 +19,13 @@ class Release(NamedTuple):
 class Event:
     """One thing that happened.
 
-    ``what`` is one of: ``request`` (head and body read), ``answer`` (an answer handed to the connection), ``lost``
-    (the connection ended before the answer), ``step`` (an install reached a step), ``effect`` (an install made an
-    object), ``fault`` (an injected fault struck), ``download`` (a chart or an index was fetched from its repository),
-    ``pass`` (the leader went over a repository), ``checkout`` (a replica has a commit), ``helm`` (a pod ran helm, with
-    its exit code), ``leader``, ``restart``, ``impersonation`` (somebody sent Impersonate-User).
+    ``what`` is one of: ``arrived`` (the head of a request), ``request`` (its answer is made, and by whom it was),
+    ``answer`` (the answer is handed to the connection), ``lost`` (there is no answer, or half of one), ``abandoned``
+    (an install ended because its caller had gone), ``step`` (an install reached a step), ``effect`` (an install made
+    an object), ``fault`` (an injected fault struck), ``download`` (a chart or an index was fetched from its
+    repository), ``pass`` (the leader went over a repository), ``checkout`` (a replica has a commit), ``helm`` (a pod
+    ran helm, with its exit code, None if it was killed), ``leader``, ``restart``, ``impersonation`` (somebody sent
+    Impersonate-User).
     """
 
     number: int

@@ -1,12 +1,10 @@
 """One Rancher server: a TLS listener of its own, and a disk that a restart empties."""
 
 import asyncio
-import contextlib
 import ssl
 from typing import TYPE_CHECKING, Any
 
 from .cluster import Cluster, Member
-from .errors import Answer
 from .faults import Step
 from .listener import Listener
 from .request import Ended, Request
@@ -27,7 +25,7 @@ class Replica:
         self.member = member
         self.name = member.name
         self._listener = Listener(self._serve)
-        self._work: set[asyncio.Task[Answer]] = set()
+        self._work: set[asyncio.Task[None]] = set()
         self._turns = 0
 
     @property
@@ -88,41 +86,42 @@ class Replica:
             scope["state"]["transport"].abort()
 
     async def _handle(self, request: Request, send: Any) -> None:
-        work = asyncio.get_running_loop().create_task(self._answer(request))
+        request.number = self.rancher.next_number()
+        about = {"number": request.number, "replica": self.name}
+        parts = {"method": request.method, "path": request.path, "query": dict(request.query)}
+        self.world.record.add("arrived", **about, **parts)
+        work = asyncio.get_running_loop().create_task(self._answer(request, send, about | parts))
         self._work.add(work)
         work.add_done_callback(self._work.discard)
         await asyncio.wait([work])
         transport = request.scope["state"]["transport"]
-        if work.cancelled() or isinstance(work.exception(), Ended):
-            self.world.record.add("lost", replica=self.name, request=request.number, sort=request.sort)
-        elif failure := work.exception():
+        failure = None if work.cancelled() else work.exception()
+        if failure and not isinstance(failure, Ended):
             self.rancher.failures.append(failure)
             transport.abort()
-        elif not transport.is_closing():
-            with contextlib.suppress(Ended):
-                await self._send(request, work.result(), send)
+        if work.cancelled() or failure:
+            self.world.record.add("lost", **about, sort=request.sort)
         if transport.is_closing():
             await request.gone_for_good()
 
-    async def _answer(self, request: Request) -> Answer:
-        request.number = self.rancher.next_number()
+    async def _answer(self, request: Request, send: Any, about: dict[str, Any]) -> None:
+        """Find the answer and send it; whatever ends the handler ends this.
+
+        Raises:
+            Ended: the caller gets no answer, or half of one.
+        """
         found = await answer(self, request)
         self.world.record.add(
             "request",
-            number=request.number,
-            replica=self.name,
+            **about,
             member=request.member.name if request.member else self.name,
             sort=request.sort,
-            method=request.method,
-            path=request.path,
-            query=dict(request.query),
             user=request.user.id if request.user else None,
             status=found.status,
         )
         await request.reach(Step.ANSWER)
-        return found
-
-    async def _send(self, request: Request, found: Answer, send: Any) -> None:
+        if request.scope["state"]["transport"].is_closing():
+            raise Ended
         length = (b"content-length", str(len(found.body)).encode())
         headers = [*found.headers, *HEADERS, length]
         await send({"type": "http.response.start", "status": found.status, "headers": headers})
