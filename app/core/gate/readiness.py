@@ -2,7 +2,9 @@
 
 from datetime import datetime
 from enum import StrEnum
+from http import HTTPStatus
 from math import inf
+from typing import Final
 
 from msgspec import Struct
 
@@ -39,6 +41,16 @@ class Standing(StrEnum):
     READY = "ready"
     WAITING = "waiting"
     NEVER = "never"
+
+
+TOLD: Final = {
+    CheckId.EXISTS: HTTPStatus.FORBIDDEN,
+    CheckId.ENABLED: HTTPStatus.CONFLICT,
+    CheckId.SOURCE: HTTPStatus.CONFLICT,
+    CheckId.DOWNLOADED: HTTPStatus.BAD_GATEWAY,
+    CheckId.CHART: HTTPStatus.NOT_FOUND,
+}
+"""The status to tell a client where a check is final; the others never are."""
 
 
 class Check(Struct, frozen=True, gc=False):
@@ -84,6 +96,11 @@ class Readiness(Struct, frozen=True, gc=False):
     def final(self) -> Check | None:
         """The first final check: the cause to name."""
         return next((check for check in self.checks if check.outcome is Outcome.FINAL), None)
+
+    @property
+    def told(self) -> int:
+        """The status to tell the client if this is the end."""
+        return TOLD[self.final.id] if self.final else HTTPStatus.SERVICE_UNAVAILABLE
 
     @property
     def waiting(self) -> tuple[Check, ...]:

@@ -233,6 +233,13 @@ CASES: dict[str, Case] = {
         Known(processed_spec=spec_without_force_update(SAMPLES["stale-generation"])),
         {},
     ),
+    "asked for a refresh without an index, as remembered": (
+        changed("stale-generation", status={"indexConfigMapName": None}),
+        Known(processed_spec=spec_without_force_update(SAMPLES["stale-generation"])),
+        {CheckId.INDEX: WAITING, CheckId.GENERATION: WAITING},
+    ),
+    "has an index and no condition": (changed("ready-git", status={"conditions": []}), NOTHING, {}),
+    "has no uid": (changed("ready-git", metadata={"uid": None}), Known(index_owner=UID), {}),
     "changed otherwise, as remembered": (
         SAMPLES["stale-generation"],
         Known(processed_spec={"gitRepo": "https://b"}),
@@ -253,6 +260,7 @@ def test_a_repository_that(case: Case) -> None:
     found = assess(repository, (CHART,), NOW, known)
     assert blocking(found) == expected
     assert (found.final is None) == (FINAL not in expected.values())
+    assert (found.told == 503) == (found.final is None)
     assert {check.id for check in found.waiting} == {key for key, value in expected.items() if value is WAITING}
 
 
@@ -266,6 +274,7 @@ def test_a_registry_that_refuses_is_final(status: str) -> None:
     assert found.final == check(found, CheckId.DOWNLOADED)
     assert found.final is not None
     assert found.final.words == words
+    assert found.told == 502
     assert (found.nudge_helps, found.retry_at) == (False, None)
     repository["status"]["conditions"][0]["message"] = words.replace(status, "429")
     assert assess(repository, (CHART,), NOW).standing is Standing.WAITING
@@ -282,6 +291,7 @@ MISSING: list[tuple[str, Any, WantedChart, datetime, Outcome]] = [
     ("another version", SAMPLES["ready-git"], WantedChart("harvester", "1.8"), OLD, FINAL),
     ("another chart", SAMPLES["ready-git"], WantedChart("other"), OLD, FINAL),
     ("just downloaded", SAMPLES["ready-git"], WantedChart("other"), JUST, WAITING),
+    ("downloaded long enough ago", SAMPLES["ready-git"], WantedChart("other"), JUST + timedelta(seconds=1), FINAL),
     ("time unknown", changed("ready-git", status={"downloadTime": None}), WantedChart("other"), OLD, WAITING),
     ("refresh under way", SAMPLES["stale-generation"], WantedChart("other"), OLD, WAITING),
     ("refresh failed", SAMPLES["refresh-failed-index-usable"], WantedChart("other"), OLD, WAITING),
@@ -420,3 +430,79 @@ def test_a_wish_for_a_refresh_never_blocks_what_is_ready(sample: str, forced: da
     memory = Known(processed_spec=spec_without_force_update(SAMPLES[sample]))
     after = assess(moved, (CHART,), NOW, memory)
     assert (after.standing is Standing.READY) == (before.standing is Standing.READY)
+
+
+USABLE: list[tuple[str, Any, bool]] = [
+    ("git", SAMPLES["ready-git"], True),
+    ("http", SAMPLES["ready-http"], True),
+    ("oci", SAMPLES["ready-oci"], True),
+    ("a failed refresh", SAMPLES["refresh-failed-index-usable"], True),
+    ("nothing", SAMPLES["not-ready"], False),
+    ("no index", changed("ready-http", status={"indexConfigMapName": None}), False),
+    ("another address", changed("ready-http", spec={"url": "https://b"}), False),
+    ("another branch", changed("ready-git", spec={"gitBranch": "main"}), False),
+    ("no commit", changed("ready-git", status={"commit": None}), False),
+    ("another's index", changed("ready-http", metadata={"uid": OTHER_UID}), False),
+    ("no uid to compare", changed("ready-http", metadata={"uid": None}), True),
+    ("no uid in the name", changed("ready-http", status={"indexConfigMapName": "a-f00ba"}), True),
+]
+
+
+@pytest.mark.parametrize(("why", "repository", "usable"), USABLE, ids=[row[0] for row in USABLE])
+def test_an_index_is_usable_where_it_is_of_the_specs_source(why: str, repository: Any, usable: bool) -> None:  # noqa: FBT001 - a table
+    """However old it is, it installs; of another source or another repository it does not."""
+    assert read(repository).usable is usable
+
+
+def test_only_a_registrys_refusal_ends_the_tries() -> None:
+    """The same words over git, or in a condition that holds, end nothing."""
+    words = 'GET "https://r/v2/": response status code 401: denied'
+    for kind, download in ((Kind.GIT, "failed first"), (Kind.HTTP, "failed first"), (Kind.OCI, "done")):
+        repository = combined(kind, "2.15", download, "current")
+        repository["status"]["conditions"][0]["message"] = words
+        assert not read(repository).refused
+
+
+def test_a_retry_time_counts_only_after_a_failure() -> None:
+    """One that was left behind by a download that succeeded since is not the next look."""
+    left = changed("ready-http", status={"nextRetryAt": "2026-09-15T10:05:00Z"})
+    assert read(left).next_look == datetime(2026, 9, 15, 11, 10, 4, tzinfo=UTC)
+
+
+def test_defaults_of_the_refresh() -> None:
+    """An hour for git and http, a day for oci, as Rancher has them; an interval of 0 is the default."""
+    seconds = [read(changed(sample, spec={"refreshInterval": 0})).interval for sample in READY.values()]
+    assert seconds == [3600, 3600, 86400]
+
+
+def test_what_a_nudge_would_not_help_is_not_worth_one() -> None:
+    """A ready repository is not nudged, however far its next refresh is."""
+    ready = assess(SAMPLES["ready-git"], (CHART,), NOW)
+    assert not ready.worth_nudging(NOW)
+    assert ready.retry_at is not None
+    assert ready.retry_at > NOW
+
+
+BARE = {"type": "Downloaded", "status": "False"}
+
+
+def test_a_download_says_how_it_stands() -> None:
+    """A failed refresh is told from a good one, and a failed download says when it is tried again, if that is known."""
+    found = {
+        sample: check(assess(repository, (), NOW), CheckId.DOWNLOADED).sentence
+        for sample, repository in (SAMPLES | {"no time": changed("failed", status={"conditions": [BARE]})}).items()
+    }
+    assert found["ready-git"] == "The repository was downloaded."
+    assert found["refresh-failed-index-usable"] == "The last refresh failed; the index from before still serves."
+    assert found["failed"] == "The download failed; Rancher tries again at 2026-09-15T10:07:31Z."
+    assert found["no time"] == found["failed"]
+    bare = changed("failed", status={"conditions": [BARE], "nextRetryAt": None})
+    assert check(assess(bare, (), NOW), CheckId.DOWNLOADED).sentence == "The download failed; Rancher tries again."
+
+
+def test_each_final_cause_is_told_as_a_status() -> None:
+    """Forbidden, switched off and missing are told apart; what only waits is told as unavailable."""
+    assert assess(Unread.FORBIDDEN, (), NOW).told == 403
+    assert assess(SAMPLES["disabled-no-index"], (), NOW).told == 409
+    assert assess(SAMPLES["ready-git"], (WantedChart("other"),), OLD, INDEX).told == 404
+    assert assess(SAMPLES["failed"], (), NOW).told == 503
