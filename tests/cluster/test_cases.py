@@ -18,12 +18,12 @@ import jsonpatch
 import pytest
 import yaml
 from case_table import FOLDER, Row, rows
+from kube_version import VERSION
 from policy_server import GUARDS, NAMESPACE, Api, definition, group, plain, policy_server, takes_notice, until
 from server_process import Process
 
 from app.core.export import webhook
 from app.core.export.manifest import Endpoint
-from app.core.export.versions import KubeVersion
 from app.core.guard import Mode
 from app.rules import load
 
@@ -73,7 +73,7 @@ def api(
         for of in FORMS:
             for name in STEMS:
                 found.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition(of, name))
-        for manifest in webhook.export(load([documents]).guards, KubeVersion(1, 36), endpoint).manifests:
+        for manifest in webhook.export(load([documents]).guards, VERSION, endpoint).manifests:
             body = manifest.body
             kind = body["kind"].lower()
             if kind.startswith("mutating"):

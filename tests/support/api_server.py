@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
+from kube_version import EMULATED, emulating
 
 from app.certificates import issue_leaf, new_authority
 
@@ -85,6 +86,8 @@ def api_server(folder: Path, tokens: Sequence[str], *flags: str) -> Iterator[Api
     admin = f"{ENVTEST_ADMIN},envtest-admin,envtest-admin,system:masters"
     (folder / "tokens.csv").write_text("\n".join([*tokens, admin]) + "\n")
     common = ["--secure-port", str(port), "--token-auth-file", str(folder / "tokens.csv"), *flags]
+    if not any(flag.startswith("--emulated-version") for flag in flags):
+        common += emulating(EMULATED)
     with ExitStack() as stack:
         if binary:
             server = ApiServer(folder, [binary, "--data-dir", str(folder), *common], writes_kubeconfig=True)

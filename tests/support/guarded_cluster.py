@@ -11,7 +11,10 @@ from typing import Any, Final
 
 import httpx
 import yaml
+from kube_version import VERSION
 from rbac_server import Server
+
+from app.core.export.versions import KubeVersion
 
 NAMESPACE: Final = "harvester-system"
 CONTROLLER: Final = "system:serviceaccount:harvester-system:harvester"
@@ -66,9 +69,10 @@ class Answer:
 
 @dataclass
 class Cluster:
-    """The API server, its webhook's registration, and clients."""
+    """The API server with the release it is, its webhook's registration, and clients."""
 
     server: Server
+    version: KubeVersion = VERSION
     _client: httpx.Client = field(init=False)
     _opened: list[httpx.Client] = field(default_factory=list)
 
@@ -163,7 +167,7 @@ class Cluster:
 
     def register(self, rules: Path, url: str, authority: Path) -> None:
         """Register a webhook as ``status-guard export webhook`` says, and wait until it is called."""
-        options = ["--rules", str(rules), "--kube-version", "1.36", "--url", url, "--ca", str(authority)]
+        options = ["--rules", str(rules), "--kube-version", str(self.version), "--url", url, "--ca", str(authority)]
         run = self.server.status_guard("export", "webhook", *options)
         assert run.returncode == 0, run.stderr
         self.apply_text(run.stdout)

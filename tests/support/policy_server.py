@@ -18,17 +18,16 @@ import httpx
 import yaml
 from api_server import api_server
 from case_table import FOLDER
+from kube_version import VERSION, exported_forms
 
 from app.core.export import map as mutating_policies
 from app.core.export import vap, webhook
 from app.core.export.manifest import Endpoint
-from app.core.export.versions import KubeVersion
 from app.core.guard import Guard, Mode, Protect, ProtectedList, Target
 from app.core.pointer import Tokens
 from app.rules import load
 
-V1_36 = KubeVersion(1, 36)
-FORMS = ["webhook", "vap", "map"]
+FORMS = exported_forms()
 GUARDS = {path.stem: next(iter(load([path]).guards)) for path in sorted((FOLDER / "guards").glob("*.yaml"))}
 FAR: Tokens = ("a", "b", "c", "d", "e", "f", "g", "h")
 _UPGRADES = Target("harvesterhci.io", frozenset({"*"}), "upgrades", status_subresource=False)
@@ -135,11 +134,11 @@ def prepare(api: Api, forms: Sequence[str] = FORMS) -> None:
         api.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition(form, stem))
     nowhere = Endpoint(url="https://127.0.0.1:1")
     exports = {
-        "webhook": webhook.export(guards("webhook"), V1_36, nowhere),
-        "vap": vap.export(guards("vap"), V1_36),
-        "map": mutating_policies.export(guards("map"), V1_36),
+        "webhook": lambda: webhook.export(guards("webhook"), VERSION, nowhere),
+        "vap": lambda: vap.export(guards("vap"), VERSION),
+        "map": lambda: mutating_policies.export(guards("map"), VERSION),
     }
-    for manifest in itertools.chain.from_iterable(exports[form].manifests for form in forms):
+    for manifest in itertools.chain.from_iterable(exports[form]().manifests for form in forms):
         body = manifest.body
         for hook in body.get("webhooks", []):
             hook["failurePolicy"] = "Fail"

@@ -100,14 +100,15 @@ class Server:
 
 
 @contextmanager
-def rbac_server(folder: Path, tokens: Sequence[str]) -> Iterator[Server]:
+def rbac_server(folder: Path, tokens: Sequence[str], *more: str) -> Iterator[Server]:
     """Start a server and stop it afterwards; skips the test where there is none.
 
     Args:
         folder: for its data.
         tokens: lines of a token file: token, user, uid, groups.
+        more: further flags of the API server.
     """
     (folder / "audit.yaml").write_text(yaml.safe_dump(AUDIT))
     audit = ["--audit-policy-file", str(folder / "audit.yaml"), "--audit-log-path", str(folder / "audit.log")]
-    with api_server(folder, tokens, "--authorization-mode", "RBAC", *audit) as process:
+    with api_server(folder, tokens, "--authorization-mode", "RBAC", *audit, *more) as process:
         yield Server(folder, process.kubeconfig, process)
