@@ -4,6 +4,10 @@ An absence proves nothing: Rancher goes on creating after its caller is gone, wa
 account's token, and writes the Operation down last. So "nothing happened" is said only where the request cannot have
 been complete (``Sent``): Rancher reads the whole JSON value before it touches anything, and a value without its last
 byte is none. Everything else is ours, still open, or unknown; a request whose outcome is unknown is never sent again.
+
+"Ours" means: new since the baseline, and carrying our command. An Operation does not say who asked for it, so one that
+somebody else starts in the same seconds with the very same action, release, chart and version is not told from ours
+while ours is not to be seen; as soon as there are two, none is named.
 """
 
 from collections.abc import Sequence
@@ -17,7 +21,10 @@ from app.core.gate.reading import Unread, same_version
 
 
 class Sent(StrEnum):
-    """How much of the request can have reached Rancher at most."""
+    """How much of the request can have reached Rancher at most.
+
+    Whoever hands the body's last byte over on its own, when all before it is gone, knows exactly where PART ends.
+    """
 
     NOTHING = "nothing"  # no connection, or it broke before the first byte was handed over
     PART = "part"  # the body's last byte was never handed over: not even to the kernel

@@ -41,7 +41,8 @@ SUCCESSES: list[tuple[str, int, bytes, WantedChart, Speaks]] = [
     ("nothing", 200, b"", WANTED, Speaks.DOUBTFUL),
     ("no text", 200, b"\xff", WANTED, Speaks.DOUBTFUL),
     ("depth", 200, b'{"chart":' + b"[" * 100_000, WANTED, Speaks.DOUBTFUL),
-    ("too much", 200, info() + b" " * LONGEST, WANTED, Speaks.DOUBTFUL),
+    ("just not too much", 200, info().ljust(LONGEST), WANTED, Speaks.YES),
+    ("too much", 200, info().ljust(LONGEST + 1), WANTED, Speaks.DOUBTFUL),
     ("another success", 201, info(), WANTED, Speaks.DOUBTFUL),
     ("no content", 204, b"", WANTED, Speaks.DOUBTFUL),
 ]
