@@ -23,7 +23,8 @@ beyond a factor of some 1000 the order of what is less than a second apart is no
 World. ``rancher.upstream(url, *charts, kind=...)`` offers charts and returns an ``Upstream``, whose ``index_outage``
 and ``chart_outage`` make fetches fail and whose ``publish`` adds charts. ``rancher.add_repo(name, **spec)`` creates a
 ClusterRepo. ``rancher.repo(name)`` reads it, ``await rancher.downloaded(name, everywhere=True)`` waits for it,
-``await rancher.until(lambda: ...)`` waits for anything stored. ``rancher.clusters[id].store`` has all objects,
+``await rancher.until(lambda: ...)`` waits for anything stored, ``await rancher.settled()`` until no handler and no helm
+runs any more: count side effects after it. ``rancher.clusters[id].store`` has all objects,
 ``.releases`` what helm has, ``.members[n]`` a replica's ``lag``, ``stale`` informers, ``corrupt`` disk,
 ``.depose()`` changes the leader. ``rancher.rival_installs(namespace, release)`` is another user at work.
 ``await rancher.replicas[n].restart()`` is a crash and a return without checkouts. ``await rancher.balancer.refuse()``

@@ -10,19 +10,28 @@ class Background:
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._passing: set[asyncio.Task[Any]] = set()
         self._failures: list[BaseException] = []
 
-    def start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Run it."""
+    def start(self, work: Coroutine[Any, Any, Any], *, passing: bool = False) -> asyncio.Task[Any]:
+        """Run it; ``passing`` work ends by itself soon, and nothing is settled before it has."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
+        if passing:
+            self._passing.add(task)
         task.add_done_callback(self._ended)
         return task
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
+        self._passing.discard(task)
         if not task.cancelled() and (failure := task.exception()):
             self._failures.append(failure)
+
+    @property
+    def passing(self) -> set[asyncio.Task[Any]]:
+        """What is still to end by itself."""
+        return set(self._passing)
 
     async def stop(self) -> None:
         """End all tasks.

@@ -131,7 +131,7 @@ class Control:
 
     async def _restart(self, given: dict[str, Any]) -> Any:
         replica = self.rancher.replicas[int(given.get("replica", 0))]
-        self.rancher.world.background.start(replica.restart(given.get("seconds")))
+        self.rancher.world.background.start(replica.restart(given.get("seconds")), passing=True)
         return {"name": replica.name}
 
     async def _depose(self, given: dict[str, Any]) -> Any:

@@ -84,7 +84,7 @@ async def run_helm(cluster: Cluster, command: Command, user: User) -> str:
 
 
 def _mirror(cluster: Cluster, command: Command) -> None:
-    cluster.world.background.start(mirror_app(cluster, command.namespace, command.release))
+    cluster.world.background.start(mirror_app(cluster, command.namespace, command.release), passing=True)
 
 
 def _settle(cluster: Cluster, command: Command, revision: dict[str, Any], status: str) -> None:

@@ -1,5 +1,6 @@
 """Operations: the pod in which helm runs, and what the leader writes of it."""
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +28,8 @@ class Pod:
 
     exit_code: int = 0
     log: list[str] = field(default_factory=list)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when helm has ended and the leader was told."""
 
 
 class Operations:
@@ -42,6 +45,7 @@ class Operations:
         name = f"helm-operation-{self.world.names.suffix()}"
         pod = self.pods[name] = Pod(name, namespace, commands, user, self.world.names.suffix(54))
         self.world.background.start(self._live(pod))
+        self.world.background.start(pod.ended.wait(), passing=True)
         return pod
 
     def make_operation(self, pod: Pod) -> Object:
@@ -70,7 +74,7 @@ class Operations:
             "token": pod.token,
         } | ({"projectId": project} if project else {})
         self.cluster.store.write_status("operations", pod.name, lambda status: status.update(filled), pod.namespace)
-        self.world.background.start(self._observe(pod))
+        self.world.background.start(self._observe(pod), passing=True)
 
     async def _live(self, pod: Pod) -> None:
         """The pod from its start to the end of all that belongs to it."""
@@ -108,7 +112,9 @@ class Operations:
 
     async def _become(self, pod: Pod, state: str) -> None:
         pod.state = state
-        self.world.background.start(self._observe(pod))
+        self.world.background.start(self._observe(pod), passing=True)
+        if state in ("terminated", "gone"):
+            pod.ended.set()
 
     async def _observe(self, pod: Pod) -> None:
         """The leader's handler: it sees the pod as it is by then, and nothing where the status is still empty."""

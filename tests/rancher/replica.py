@@ -39,6 +39,11 @@ class Replica:
         return self._listener.port
 
     @property
+    def work(self) -> set[asyncio.Task[None]]:
+        """Handlers that are not at their end."""
+        return set(self._work)
+
+    @property
     def connections(self) -> int:
         """Open connections."""
         return self._listener.connections

@@ -136,7 +136,7 @@ class Request:
             case Act.STALL:
                 await (self.gone.wait() if self.replica.cancels else asyncio.Event().wait())
             case Act.RESTART:
-                world.background.start(self.replica.restart())
+                world.background.start(self.replica.restart(), passing=True)
                 await asyncio.Event().wait()  # it ends with its replica
             case Act.DEPOSE if self.cluster:
                 self.cluster.depose()

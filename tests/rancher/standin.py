@@ -1,5 +1,6 @@
 """The whole of a Rancher: clusters, replicas, the balancer before them, and what tests hold of it."""
 
+import asyncio
 import ssl
 import tempfile
 from collections.abc import Iterable
@@ -198,8 +199,14 @@ class Rancher:
                 return
             await changed.wait()
 
+    async def settled(self) -> None:
+        """Wait until no handler and no helm runs any more, and what follows them is written."""
+        while running := self._background.passing.union(*(replica.work for replica in self.replicas)):
+            await asyncio.wait(running)
+            await asyncio.sleep(0)
+
     async def downloaded(self, name: str = "harvester", *, everywhere: bool = False, cluster: str = "local") -> None:
-        """Wait until the leader has an index and, if asked, every replica the checkout."""
+        """Wait until the leader has an index or, if asked, until every replica has all that an install needs."""
         world = self.clusters[cluster]
 
         def ready() -> bool:
@@ -212,6 +219,8 @@ class Rancher:
             return not (everywhere and commit) or all(one.checkouts.get(key) == commit for one in world.members)
 
         await self.until(ready, cluster=cluster)
+        if everywhere:
+            await self.clock.sleep(self.world.timing.cache_lag)
 
     def rival_installs(self, namespace: str, release: str, chart: Chart = HARVESTER, *, cluster: str = "local") -> str:
         """Somebody else installs a release; return the Operation's name."""

@@ -35,7 +35,7 @@ def plug_in(cluster: Cluster, namespace: str, release: str, chart: Chart) -> Non
         cluster.store.update("uiplugins", made)
     if cluster.id == "local" and namespace == NAMESPACE:
         for member in cluster.members:
-            cluster.world.background.start(_cache(cluster, member, release, chart))
+            cluster.world.background.start(_cache(cluster, member, release, chart), passing=True)
 
 
 async def _cache(cluster: Cluster, member: Member, name: str, chart: Chart) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -29,8 +29,8 @@ class Scene:
     """A running stand-in, with a client of one connection."""
 
     rancher: Rancher
-    http: httpx.AsyncClient
     stack: AsyncExitStack
+    http: httpx.AsyncClient = field(init=False)
 
     async def client(self, user: User | None = ADMIN, url: str = "", **headers: str) -> httpx.AsyncClient:
         """Another client, which is given the next replica."""
@@ -84,12 +84,11 @@ async def start() -> AsyncIterator[Start]:
         async def begin(*, ready: bool = True, factor: float = FAST, **options: Any) -> Scene:
             options.setdefault("timing", Timing(follower_lag=0.5))
             rancher = await stack.enter_async_context(Rancher(clock=Clock(factor), **options))
-            scene = Scene(rancher, httpx.AsyncClient(), stack)
+            scene = Scene(rancher, stack)
             scene.http = await scene.client()
             if ready:
                 rancher.add_repo()
                 await asyncio.wait_for(rancher.downloaded(everywhere=True), 30)
-                await rancher.clock.sleep(1)  # informers
             return scene
 
         yield begin

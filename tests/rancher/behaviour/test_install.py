@@ -28,7 +28,8 @@ BROKEN = (httpx.ReadError, httpx.RemoteProtocolError, httpx.WriteError)
 
 async def settle(scene: Any) -> None:
     """Let handlers and pods that still run come to their end."""
-    await scene.rancher.clock.sleep(40)
+    async with asyncio.timeout(30):
+        await scene.rancher.settled()
 
 
 async def test_an_install_makes_everything_in_ranchers_order_and_ends_deployed(start: Start, release: Release) -> None:
@@ -207,7 +208,6 @@ async def test_several_charts_are_one_operation_named_after_the_last(start: Star
     )
     scene.rancher.add_repo()
     await asyncio.wait_for(scene.rancher.downloaded(everywhere=True), 30)
-    await scene.rancher.clock.sleep(1)
     charts = [{"chartName": name, "version": "1.0.0", "releaseName": name} for name in ("crd", "app")]
     assert (await scene.install(charts=charts)).status_code == 201
     await settle(scene)
