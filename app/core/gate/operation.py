@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from app.core.gate.reading import condition, items, member, text
+from app.core.gate.reading import condition, items, text
 
 
 class State(StrEnum):
@@ -55,7 +55,7 @@ def title(operation: object) -> str:
 
 def state(operation: object) -> State:
     """What the conditions say now. A failed one can turn into a succeeded one later: latch the first end."""
-    if not member(operation, "status") or not (command(operation) or text(operation, "status", "releaseName")):
+    if not command(operation) and not text(operation, "status", "releaseName"):
         return State.EMPTY
     reconciling, stalled = condition(operation, "Reconciling"), condition(operation, "Stalled")
     if stalled is not None and stalled.true:

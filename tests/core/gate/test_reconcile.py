@@ -77,6 +77,7 @@ OTHER = made("running", "other", releaseName="other")
 RIVAL = made("running", "rival", action="upgrade")
 SEEN: list[tuple[str, Any, Any, Baseline, Command, Any]] = [
     *((f"ours, {name}", [made(name)], ABSENT, EMPTY_BEFORE, OURS, SETTLED) for name in NAMES),
+    ("ours without its namespace", [made(namespace=None)], ABSENT, EMPTY_BEFORE, OURS, SETTLED),
     ("ours among others'", [OTHER, made(), RIVAL], ABSENT, EMPTY_BEFORE, OURS, SETTLED),
     ("ours without a command", [made(command=None, action=None)], ABSENT, EMPTY_BEFORE, OURS, SETTLED),
     ("ours of the newest version", [made()], ABSENT, EMPTY_BEFORE, NEWEST, SETTLED),
@@ -91,6 +92,7 @@ SEEN: list[tuple[str, Any, Any, Baseline, Command, Any]] = [
     ("another chart", [runs("rancher-1.8.1.tgz")], ABSENT, EMPTY_BEFORE, OURS, OPEN),
     ("a longer chart", [runs("harvester-csi-1.tgz")], ABSENT, EMPTY_BEFORE, NEWEST, OPEN),
     ("a still empty one", [empty()], ABSENT, EMPTY_BEFORE, OURS, OPEN),
+    ("a still empty one and the next revision", [empty()], app(), EMPTY_BEFORE, OURS, OPEN),
     ("ours and a still empty one", [made(), empty()], ABSENT, EMPTY_BEFORE, OURS, OPEN),
     ("two alike", [made(), made(uid="twin")], ABSENT, EMPTY_BEFORE, OURS, OPEN),
     ("a generated name", [made(releaseName="")], ABSENT, EMPTY_BEFORE, GENERATED, OPEN),
@@ -126,7 +128,8 @@ def test_nothing_happened_only_if_the_request_cannot_have_been_whole(sent: Sent,
     seen = Observation([made()], app())
     found = reconcile(EMPTY_BEFORE, seen, OURS, sent, settled=settled)
     assert found.settlement is Settlement.NOTHING_HAPPENED
-    assert found.sentence.endswith("so nothing was begun.")
+    why = "before Rancher was reached" if sent is Sent.NOTHING else "before the request was complete"
+    assert found.sentence == f"The connection broke {why}, so nothing was begun."
 
 
 def test_ours_is_named() -> None:
@@ -140,6 +143,24 @@ def test_ours_is_named() -> None:
     found = reconcile(EMPTY_BEFORE, Observation([], app()), OURS, Sent.WHOLE, settled=True)
     assert found.operation == ""
     assert "deployed at revision 1, harvester 1.8.1" in found.sentence
+
+
+def test_what_stays_open_says_what_is_known() -> None:
+    """A reader learns what is missing, what is suspected, and what the release shows."""
+
+    def sentence(operations: Any, release: Any = ABSENT) -> str:
+        return reconcile(EMPTY_BEFORE, Observation(operations, release), OURS, Sent.WHOLE, settled=True).sentence
+
+    shown = "The release is deployed at revision 2, harvester 1.8.1."
+    assert sentence(Unread.FORBIDDEN, app(revision=2)) == f"This user may not list Operations in {NAMESPACE}. {shown}"
+    assert sentence([], app(revision=2)) == f"No Operation of this request is to be seen. {shown}"
+    assert sentence([], {"spec": {"version": 7}}).startswith(
+        "No Operation of this request is to be seen. The release is "
+    )
+    suspected = (
+        f"New since the request, and possibly its own: {NAMESPACE}/helm-operation-a, {NAMESPACE}/helm-operation-b."
+    )
+    assert sentence([made(uid="a"), made(uid="b")]) == suspected
 
 
 def test_a_version_with_a_plus_names_its_file_with_a_dash() -> None:
@@ -171,6 +192,7 @@ def test_baselines(why: str, operations: Any, release: Any, expected: Baseline) 
     assert found.complete == (operations is not Unread.FORBIDDEN)
 
 
+UNCERTAIN = [{"type": "Reconciling", "status": "False"}, {"type": "Stalled", "status": "Unknown"}]
 STATES: list[tuple[str, Any, State, str]] = [
     ("just created", OPERATIONS["just-created"], State.RUNNING, ""),
     ("running", OPERATIONS["running"], State.RUNNING, "running operation"),
@@ -180,6 +202,8 @@ STATES: list[tuple[str, Any, State, str]] = [
     ("observed, but not written", made(command=None, releaseName=None, conditions=[]), State.EMPTY, ""),
     ("of a generated name", made("done", releaseName=None), State.SUCCEEDED, ""),
     ("half of its conditions", made(conditions=[{"type": "Stalled", "status": "False"}]), State.RUNNING, ""),
+    ("only not reconciling", made(conditions=[{"type": "Reconciling", "status": "False"}]), State.RUNNING, ""),
+    ("not known to be stalled", made(conditions=UNCERTAIN), State.RUNNING, ""),
     ("not an object", None, State.EMPTY, ""),
 ]
 
