@@ -86,6 +86,13 @@ COURSES: list[tuple[str, tuple[Step, ...], Goal, Course]] = [
     ("gone before its end, no App", (Step(RUNNING), Step(GONE, GONE)), GOAL, Course.UNKNOWN),
     ("gone before its end, App not asked for", (Step(RUNNING), Step(GONE)), GOAL, Course.GOING_ON),
     ("gone before its end, App as before", (Step(RUNNING), Step(GONE, app(revision=0))), GOAL, Course.UNKNOWN),
+    ("gone before its end, nothing known before", (Step(RUNNING), Step(GONE)), BLIND, Course.GOING_ON),
+    (
+        "no longer to be read, App as before",
+        (Step(RUNNING), Step(Unread.FORBIDDEN, app(revision=0))),
+        GOAL,
+        Course.GOING_ON,
+    ),
     ("gone and back", (Step(RUNNING), Step(GONE), Step(RUNNING, app())), GOAL, Course.GOING_ON),
     ("not seen yet", (Step(GONE, GONE),), GOAL, Course.GOING_ON),
     ("may not be read, no App yet", (Step(Unread.FORBIDDEN, GONE),), GOAL, Course.GOING_ON),
@@ -151,6 +158,9 @@ def test_the_words_are_the_controllers() -> None:
     assert follow(Step(RUNNING)).sentence == "Waiting for the Operation to end."
     assert follow(Step(CREATED)).sentence == "Waiting for the Operation to end."
     assert follow(Step({"metadata": {"uid": "a"}})).sentence == "Waiting for the Operation to begin."
+    assert follow(Step(DONE, GONE)).sentence == "The Operation has succeeded; waiting for the App to show it."
+    assert follow(Step(DONE, Unread.FORBIDDEN)).sentence.startswith("The Operation has succeeded, but the App")
+    assert follow(Step(*[Unread.FORBIDDEN] * 2)).sentence == "Neither the Operation nor the App is to be seen."
     assert follow(Step(FAILED)).words == "exit code: 123"
     assert follow(Step(DONE, app("failed"))).words == "harvester"
     assert follow(Step(DONE), DEPLOYED).sentence == "The release is deployed: harvester 1.8.1, revision 1."
@@ -160,14 +170,17 @@ def test_plugins_of_a_release() -> None:
     """Each UIPlugin is known by namespace and name; the release's namespace stands in where none is written."""
     other = app()
     other["spec"]["resources"] += [{"kind": "UIPlugin", "name": "b"}, {"kind": "Secret", "name": "c"}]
-    assert app_release.plugins(other) == (KEY, (KEY[0], "b"))
+    other["metadata"]["namespace"] = "elsewhere"
+    assert app_release.plugins(other) == (KEY, ("elsewhere", "b"))
 
 
 def test_the_revision_of_no_release_is_zero() -> None:
-    """No release is 0, and one that cannot be seen is not known."""
+    """No release is 0, one that cannot be seen is not known; Helm's own word on the status counts before a summary."""
     seen = (GONE, Unread.FORBIDDEN, Unread.FAILED, {}, APP)
     assert [app_release.revision(one) for one in seen] == [0, None, None, None, 1]
     assert app_release.status({"status": {"summary": {"state": "failed"}}}) == "failed"
+    helms = {"spec": {"info": {"status": "deployed"}}, "status": {"summary": {"state": "failed"}}}
+    assert app_release.status(helms) == "deployed"
     assert not ui_plugin.ready(None)
 
 

@@ -262,3 +262,4 @@ def test_bytes_that_are_no_text_do_not_hide_the_rest() -> None:
         is_rancher=True, message="caf\N{REPLACEMENT CHARACTER}"
     )
     assert parse(b"\n ") == WireError(empty=True)
+    assert parse(b'{"status":[401]}') == WireError()
