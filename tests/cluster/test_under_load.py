@@ -21,7 +21,8 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
 
 Stored = dict[str, Any]
 LONG = bool(os.environ.get("LONG_RUN"))
-CLICKS_A_STEP = 400 if LONG else 40
+CLICKS_A_STEP = 40
+SECONDS_A_STEP = 13.0 if LONG else 0.0
 RACE_SECONDS = 30.0 if LONG else 8.0
 WRITERS = 20
 
@@ -48,9 +49,13 @@ class Clicks(threading.Thread):
                 self.lost += answer.body.get("status") != status
 
     def more(self) -> None:
-        """Wait for a good many further clicks."""
-        after = len(self.codes) + CLICKS_A_STEP
-        self._cluster.until(lambda: len(self.codes) >= after or not self.is_alive(), "nobody clicks")
+        """Wait for a good many further clicks, and for as long as a step takes at least."""
+        after, end = len(self.codes) + CLICKS_A_STEP, time.monotonic() + SECONDS_A_STEP
+
+        def enough() -> bool:
+            return (len(self.codes) >= after and time.monotonic() >= end) or not self.is_alive()
+
+        self._cluster.until(enough, "nobody clicks")
 
     def stop(self) -> None:
         """No more clicks."""
