@@ -63,13 +63,13 @@ def _origin_of_rancher(value: object) -> object:
     if value is None or value == "":
         return None
     parts = urlsplit(str(value))
-    if parts.scheme != "https" or not parts.hostname:
-        raise ValueError("write Rancher's address as https://HOST[:PORT]; credentials do not go over plain HTTP")
+    if parts.scheme not in {"https", "http"} or not parts.hostname:
+        raise ValueError("write Rancher's address as https://HOST[:PORT], or http:// where TLS ends before Rancher")
     if "@" in parts.netloc or parts.path not in {"", "/"} or parts.query or parts.fragment:
         raise ValueError("an address of Rancher's is https://HOST[:PORT], without user, path, query or fragment")
     if parts.port == 0:  # a property that raises ValueError for what is no port at all
         raise ValueError("port 0 is none that Rancher can be found at")
-    return f"https://{parts.netloc}"
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 class Settings(BaseModel):

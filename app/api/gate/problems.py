@@ -38,6 +38,8 @@ class GateProblem(Struct, frozen=True, omit_defaults=True, rename="camel"):
     message: str
     checks: tuple[Check, ...] = ()
     """Each with what passed, or what it waits for and the controller's own words, redacted."""
+    cause: str = ""
+    """The id of the check, or of the row of the message table, that decided."""
     words: str = ""
     """What Rancher, a registry or helm said last, redacted."""
     log: str = ""
@@ -58,7 +60,8 @@ def problem(status: int, slug: str, detail: str, **members: object) -> GateProbl
 def written(said: GateProblem, headers: tuple[Header, ...] = (), *, close: bool = False) -> Written:
     """The problem as an answer; ``Retry-After`` comes from its member."""
     retry = ((b"retry-after", b"%d" % said.retry_after),) if said.retry_after is not None else ()
-    return Written(said.status, (_PROBLEM_TYPE, *OWN, *retry, *headers), json.encode(said), close)
+    slug = said.type.removeprefix(PROBLEM)
+    return Written(said.status, (_PROBLEM_TYPE, *OWN, *retry, *headers), json.encode(said), close, slug)
 
 
 def refused(refusal: Refusal, headers: tuple[Header, ...] = (), *, close: bool = True) -> Written:

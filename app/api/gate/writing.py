@@ -15,12 +15,14 @@ class Written:
         headers: without ``Content-Length``, which ``write`` adds.
         body: empty for none.
         close: whether the connection has to end, because the rest of the request was not read.
+        problem: the slug, where it is a problem of the gate's own.
     """
 
     status: int
     headers: tuple[Header, ...]
     body: bytes = field(default=b"", repr=False)
     close: bool = False
+    problem: str = ""
 
 
 async def write(send: Send, answer: Written, *, last: bool = False) -> None:

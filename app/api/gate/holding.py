@@ -1,0 +1,110 @@
+"""POST …?action=install|upgrade: held until it can succeed, and answered with what became of it."""
+
+from typing import Final
+
+from msgspec.structs import replace
+
+from app.api.admission import Receive, Scope, Send
+from app.api.deadline import Deadline
+from app.api.gate.arriving import Arrived, target, values
+from app.api.gate.attending import Attending
+from app.api.gate.events import Events
+from app.api.gate.outcomes import accepted, as_it_came, concluded, location, not_ready, not_taken, preferred
+from app.api.gate.problems import refused
+from app.api.gate.receiving import Bodies
+from app.api.gate.reception import Reception
+from app.api.gate.writing import Written
+from app.core.gate import body, preferences
+from app.core.gate.body import InstallBody
+from app.core.gate.installation_call import InstallCall
+from app.core.gate.preferences import Preferences, wants_events
+from app.core.gate.refusal import Refusal
+from app.gate.gate import Gate
+from app.gate.install import Install
+from app.gate.limits import NotTaken
+from app.gate.port import Place, Post
+from app.gate.progress import Phase
+from app.gate.request import InstallRequest
+
+LEAST_PATIENCE: Final = 5.0
+"""Seconds in which Rancher may say who a caller is, however little time they give: without that nothing is held."""
+GRACE: Final = 1.0
+"""Seconds after a caller's time in which the engine's own answer is still the one to give: it knows more."""
+
+
+class Holding:
+    """Answers installs and upgrades.
+
+    Args:
+        engine: holds, sends and follows them.
+        reception: says who calls.
+        bodies: reads what they send.
+    """
+
+    def __init__(self, engine: Gate, reception: Reception, bodies: Bodies) -> None:
+        self._engine = engine
+        self._reception = reception
+        self._bodies = bodies
+
+    async def answer(self, call: InstallCall, scope: Scope, receive: Receive, send: Send) -> Written | None:
+        """Answer one call; None where the answer was a stream, and is sent."""
+        arrived = self._reception.arrive(scope)
+        if isinstance(arrived, Refusal):
+            return refused(arrived)
+        if arrived.crossing:
+            return refused(arrived.crossing)
+        headers = scope["headers"]
+        raw = await self._bodies.read(next(iter(values(headers, b"content-length")), b""), receive)
+        if isinstance(raw, Refusal):
+            return refused(raw)
+        read = body.read(raw)
+        if isinstance(read, Refusal):
+            return refused(read, close=False)
+        wishes = preferences.read(values(headers, b"prefer"))
+        post = Post(_place(call), call.action, target(scope), arrived.forwarded.headers, raw)
+        with Attending(receive):
+            install = await self._submitted(arrived, post, read, wishes)
+            if isinstance(install, Written):
+                return install
+            try:
+                if wants_events(values(headers, b"accept")):
+                    await self._stream(install, wishes, send)
+                    return None
+                return await self._outcome(install, wishes)
+            finally:
+                install.leave()
+
+    async def _submitted(
+        self, arrived: Arrived, post: Post, read: InstallBody, wishes: Preferences
+    ) -> Install | Written:
+        user = await self._reception.user(arrived, max(wishes.hold, LEAST_PATIENCE))
+        if isinstance(user, Written):
+            return user
+        request = InstallRequest(post, read, arrived.credential, arrived.caller, wishes, user)
+        install = await self._engine.submit(request)
+        return not_taken(install) if isinstance(install, NotTaken) else install
+
+    async def _stream(self, install: Install, wishes: Preferences, send: Send) -> None:
+        where = location(install.progress).encode()
+        events = Events(send, ((b"content-location", where), *preferred(wishes)))
+        await events.follow(install, lambda: concluded(install, wishes, self._reception.now()))
+
+    async def _outcome(self, install: Install, wishes: Preferences) -> Written:
+        """Wait as long as the caller does; what is being sent by then is waited for, since it cannot be taken back."""
+        try:
+            with Deadline(wishes.hold + (0 if wishes.asynchronous else GRACE)):
+                await install.ended()
+        except TimeoutError:
+            progress = install.progress
+            if wishes.asynchronous:
+                return accepted(progress, wishes)
+            if progress.phase.is_before_sending:
+                return not_ready(progress, wishes)
+            if progress.phase is Phase.FOLLOWING and install.reply:
+                return as_it_came(install.reply, preferred(replace(wishes, until_deployed=False)))
+            await install.ended()
+        return concluded(install, wishes, self._reception.now())
+
+
+def _place(call: InstallCall) -> Place:
+    return Place(call.cluster, call.repo, call.prefix)
