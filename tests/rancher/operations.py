@@ -80,10 +80,9 @@ class Operations:
         """The pod from its start to the end of all that belongs to it."""
         clock, timing = self.world.clock, self.world.timing
         began = clock.seconds()
-        await clock.sleep(timing.watch)
-        await self._observe(pod)
+        self.world.background.start(self._observe(pod), passing=True)
         await clock.sleep(timing.pod_start)
-        await self._become(pod, "running")
+        self._become(pod, "running")
         try:
             for command in pod.commands:
                 pod.log.append(f"{' '.join(command.arguments)}\n")
@@ -93,13 +92,13 @@ class Operations:
             pod.log.append(f"{failure}\n")
         except Killed:
             self._note_end(pod, None)
-            await self._become(pod, "gone")
+            self._become(pod, "gone")
         if pod.state != "gone":
             self._note_end(pod, pod.exit_code)
-            await self._become(pod, "terminated")
+            self._become(pod, "terminated")
             kept = min(timing.pod_kept, began + timing.operation_kept - clock.seconds())
             await clock.sleep(kept)
-            await self._become(pod, "gone")
+            self._become(pod, "gone")
         await clock.sleep(began + timing.operation_kept - clock.seconds())
         self.cluster.store.delete("operations", pod.name, pod.namespace)
         self.pods.pop(pod.name, None)
@@ -110,7 +109,7 @@ class Operations:
             "helm", cluster=self.cluster.id, operation=pod.name, exit=code, releases=releases, user=pod.user.id
         )
 
-    async def _become(self, pod: Pod, state: str) -> None:
+    def _become(self, pod: Pod, state: str) -> None:
         pod.state = state
         self.world.background.start(self._observe(pod), passing=True)
         if state in ("terminated", "gone"):
