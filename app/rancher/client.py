@@ -13,20 +13,11 @@ from app.core.gate.reading import Unread
 from app.gate.port import JSON, Credential, Nudged, Place, Reply
 from app.rancher import readings
 from app.rancher.connection import ACCEPT, LARGEST_OBJECT, OwnConnection, opened
-from app.rancher.exchange import (
-    FAILURES,
-    READ_SECONDS,
-    STALE,
-    Call,
-    Observe,
-    TooLargeError,
-    answered,
-    exchanged,
-    parts_of,
-    shared_connections,
-)
 from app.rancher.helm_log import MOST_LINES, tail_of
+from app.rancher.http1 import READ_SECONDS, Call, Observe
+from app.rancher.shared import Shared
 from app.rancher.upstream import Upstream
+from app.rancher.wire_errors import BrokenError, WireError
 
 LARGEST_INDEX: Final = 64 * 1024 * 1024
 """Bytes: the largest public indexes have about 25 MB."""
@@ -50,11 +41,11 @@ class RancherClient:
     def __init__(self, upstream: Upstream, observe: Observe) -> None:
         self._upstream = upstream
         self._observe = observe
-        self._shared = shared_connections(upstream)
+        self._shared = Shared(upstream, observe)
 
-    async def aclose(self) -> None:
+    def close(self) -> None:
         """Hang up on all that is shared."""
-        await self._shared.aclose()
+        self._shared.close()
 
     def connect(self) -> AbstractAsyncContextManager[OwnConnection]:
         """A connection of one's own, freshly made; entering raises ``NotSentError`` if none can be had."""
@@ -109,13 +100,12 @@ class RancherClient:
         headers = (*credential.headers, (b"Accept", b"text/plain, application/json"))
         call = Call("log", b"GET", target, headers)
         try:
-            async with answered(self._shared, self._upstream, call, self._observe) as response:
-                text = await tail_of(parts_of(response))
-                if response.status != HTTPStatus.OK:
-                    return readings.unread(response.status, text.encode(), operation)
-                return text
-        except FAILURES:
+            async with self._shared.lent(fresh=True) as http:
+                head = await http.ask(call)
+                text = await tail_of(http.parts(call.seconds))
+        except WireError:
             return Unread.FAILED
+        return text if head.status == HTTPStatus.OK else readings.unread(head.status, text.encode(), operation)
 
     async def nudge(self, place: Place, credential: Credential, now: datetime) -> Nudged:
         """Have the controller look again: PUT the ClusterRepo with another ``forceUpdate``, read anew after a 409."""
@@ -149,17 +139,20 @@ class RancherClient:
     async def _exchange(self, call: Call, most: int = LARGEST_OBJECT) -> Reply | Unread:
         try:
             return await self._attempted(call, most)
-        except (*FAILURES, TooLargeError):
+        except WireError:
             return Unread.FAILED
 
     async def _attempted(self, call: Call, most: int) -> Reply:
-        """A read may be repeated (RFC 9110, 9.2.2): a kept connection may have ended without our knowing."""
-        try:
-            return await exchanged(self._shared, self._upstream, call, self._observe, most)
-        except STALE:
-            if call.method != b"GET":
-                raise
-            return await exchanged(self._shared, self._upstream, call, self._observe, most)
+        """A read is repeated (RFC 9110, 9.2.2) where a kept connection turns out to have ended meanwhile."""
+        async with self._shared.lent() as http:
+            kept = http.exchanges > 0
+            try:
+                return await http.whole(call, most)
+            except BrokenError:
+                if not kept or call.method != b"GET":
+                    raise
+        async with self._shared.lent(fresh=True) as http:
+            return await http.whole(call, most)
 
 
 def _nudged(reply: Reply | Unread) -> Nudged:

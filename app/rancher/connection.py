@@ -10,28 +10,23 @@ from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Final
 
-import httpcore
 import msgspec
 
 from app.core.gate.probe import LONGEST as LARGEST_PROBE
 from app.core.gate.reading import Unread
 from app.gate.port import JSON, AnswerLostError, Credential, Headers, NotSentError, Place, Post, Reply
 from app.rancher import readings
-from app.rancher.exchange import (
-    CONNECT_SECONDS,
-    FAILURES,
-    LONGEST_ANSWER_SECONDS,
-    Call,
-    Observe,
-    TooLargeError,
-    exchanged,
-    why,
-)
-from app.rancher.stream import Dialer, Stream
+from app.rancher.http1 import Call, Http1, Observe, dialled
+from app.rancher.stream import CONNECT_SECONDS
 from app.rancher.upstream import Upstream
+from app.rancher.wire_errors import WireError
 
 ACCEPT: Final = (b"Accept", b"application/json")
 """Rancher gives a browser that accepts anything a page instead."""
+
+LONGEST_ANSWER_SECONDS: Final = 1860.0
+"""Without a byte of an install's answer. Rancher's own Ingress cuts at 1800 (``proxy-read-timeout`` in its chart); the
+minute more is for whoever cuts first to say so."""
 
 LARGEST_OBJECT: Final = 4 * 1024 * 1024
 """Bytes of an object: the API server takes 3 MiB at most, and Rancher adds links and states."""
@@ -57,31 +52,20 @@ async def opened(
         NotSentError: there is none to be had.
     """
     try:
-        stream = await _dialled(upstream, seconds)
-    except FAILURES as error:
-        raise NotSentError(f"There is no connection to Rancher at {upstream.name}: {why(error)}.") from None
-    connection = OwnConnection(upstream, stream, observe)
+        http = await dialled(upstream, observe, seconds)
+    except WireError as error:
+        raise NotSentError(f"There is no connection to Rancher: {upstream.name} {error}.") from None
     try:
-        yield connection
+        yield OwnConnection(http)
     finally:
-        await stream.aclose()
-
-
-async def _dialled(upstream: Upstream, seconds: float) -> Stream:
-    stream = await Dialer().connect_tcp(upstream.host, upstream.port, seconds)
-    if upstream.context is None:
-        return stream
-    return await stream.start_tls(upstream.context, upstream.host, seconds)
+        http.abort()
 
 
 class OwnConnection:
     """What ``app.gate.port.Connection`` asks for. One call at a time."""
 
-    def __init__(self, upstream: Upstream, stream: Stream, observe: Observe) -> None:
-        self._upstream = upstream
-        self._stream = stream
-        self._observe = observe
-        self._http = httpcore.AsyncHTTP11Connection(upstream.url(b"/").origin, stream)
+    def __init__(self, http: Http1) -> None:
+        self._http = http
 
     async def repository(self, place: Place, credential: Credential) -> JSON | Unread:
         """The ClusterRepo, as this replica has it."""
@@ -104,31 +88,29 @@ class OwnConnection:
             NotSentError: the connection was gone before a byte of it was written.
             AnswerLostError: bytes were written, and no whole answer came.
         """
-        if self._http.is_closed() or not await self._stream.is_idle():
-            raise NotSentError("Rancher closed the connection before the request was written.")
-        written = self._stream.written
+        if not await self._http.is_idle():
+            raise NotSentError("Rancher ended the connection before the request was written.")
+        written = self._http.written
         call = Call(post.action.value, b"POST", post.target, post.headers, post.body, LONGEST_ANSWER_SECONDS)
         try:
-            reply = await exchanged(self._http, self._upstream, call, self._observe, LARGEST_REPLY)
-        except (*FAILURES, TooLargeError) as error:
-            if self._stream.written == written:
-                raise NotSentError(f"The request was not written to Rancher: {why(error)}.") from None
-            raise AnswerLostError(f"The request was sent to Rancher, and {why(error)}.") from None
+            reply = await self._http.whole(call, LARGEST_REPLY)
+        except WireError as error:
+            if self._http.written == written:
+                raise NotSentError(f"Nothing was written to Rancher, which {error}.") from None
+            raise AnswerLostError(f"The request was sent to Rancher, which {error}.") from None
         if not _is_whole(reply):
-            raise AnswerLostError("The request was sent to Rancher, and nothing tells whether its answer is whole.")
+            raise AnswerLostError("The request was sent to Rancher, whose answer may have been cut off.")
         return reply
 
     async def _read(self, call: Call, most: int) -> Reply | Unread:
         try:
-            return await exchanged(self._http, self._upstream, call, self._observe, most)
-        except (*FAILURES, TooLargeError):
+            return await self._http.whole(call, most)
+        except WireError:
             return Unread.FAILED
 
 
 def _is_whole(reply: Reply) -> bool:
     """Whether the answer's end was marked; else it may have been cut off at any byte, and only JSON would show it."""
-    if reply.status < HTTPStatus.OK:
-        return False
     if reply.status in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED} or _has_end(reply.headers):
         return True
     try:

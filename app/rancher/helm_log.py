@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Final
 
-import httpcore
+from app.rancher.wire_errors import SilentError
 
 LONGEST: Final = 64 * 1024
 """Bytes that are kept: the last, which is where helm says what went wrong."""
@@ -21,7 +21,7 @@ async def tail_of(parts: AsyncGenerator[bytes, None], seconds: float = SECONDS) 
     """The last bytes of a log as text; a line that was cut at its beginning is left out, with half a secret in it.
 
     Raises:
-        httpcore exceptions: the stream broke before its end, or nothing came at all.
+        WireError: the stream broke before its end, or nothing came at all.
     """
     kept, seen = bytearray(), 0
     try:
@@ -35,7 +35,7 @@ async def tail_of(parts: AsyncGenerator[bytes, None], seconds: float = SECONDS) 
                     break
     except TimeoutError:
         if not kept:
-            raise httpcore.ReadTimeout(f"nothing came for {seconds:g} s") from None
+            raise SilentError(f"sent nothing for {seconds:g} s") from None
     return _from_whole_line(bytes(kept), cut=seen > LONGEST).decode("utf-8", "replace")
 
 

@@ -1,259 +1,223 @@
-"""One connection's bytes, for httpcore to speak HTTP over.
+"""One connection's bytes.
 
-Unlike httpcore's own streams this one reads at all times, as far as its buffer goes. So an answer that comes before the
-request was read is seen even if a reset follows it, an idle connection's end is known when it comes, and whether a byte
-was ever written is a count and no guess.
+It reads at all times, as far as its buffer goes: so an answer that comes before the request was read is seen even if a
+reset follows it, and an idle connection's end is known when it comes. And it counts what it writes: whether a byte of a
+request can have reached the other end is known and no guess.
 """
 
 import asyncio
 import select
 import socket
 import ssl
-from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final, cast
 
-import httpcore
+from app.rancher.upstream import Upstream
+from app.rancher.wire_errors import BrokenError, SilentError, UnconnectedError
 
-_MOST_HELD: Final = 64 * 1024
-"""Bytes received and not yet asked for, beyond which reading pauses: what httpcore asks for at once."""
-
+CONNECT_SECONDS: Final = 10.0
+"""For TCP, and again for TLS. Rancher is next door; a lost SYN is repeated after 1 and 3 s."""
+MOST_HELD: Final = 64 * 1024
+"""Bytes received and not yet asked for, beyond which reading pauses."""
 _DEAD_AFTER: Final = 60
 """Seconds without any sign of the other end after which a connection is given up. Answers take as long as they like;
-this is about machines and networks that have gone without a word, of which TCP would learn after two hours."""
-
-
+this is about machines and networks that are gone without a word, of which TCP would learn after hours."""
 _TURNS: Final = 5
 """Of the event loop, for it to take in what the system holds. It needs two."""
 
 
-class Wire(asyncio.Protocol):
-    """What a connection has received, and what became of it."""
+async def connected(upstream: Upstream, seconds: float = CONNECT_SECONDS) -> "Stream":
+    """Make a connection, with TLS around it where the upstream has it.
+
+    Args:
+        upstream: to whom.
+        seconds: for TCP, and again for TLS.
+
+    Raises:
+        UnconnectedError: there is none to be had.
+    """
+    loop = asyncio.get_running_loop()
+    stream = Stream()
+    try:
+        async with asyncio.timeout(seconds):
+            plain, _ = await loop.create_connection(lambda: stream, upstream.host, upstream.port)
+        _watch(plain.get_extra_info("socket"))
+        if upstream.context:
+            async with asyncio.timeout(seconds):
+                secured = await loop.start_tls(plain, stream, upstream.context, server_hostname=upstream.host)
+            assert secured is not None
+            stream.secured(secured)
+    except OSError as error:
+        stream.abort()
+        raise UnconnectedError(_why(error, seconds)) from None
+    except BaseException:
+        stream.abort()
+        raise
+    return stream
+
+
+class Stream(asyncio.Protocol):
+    """A connection, in TLS or not.
+
+    Attributes:
+        written: bytes handed to the system or to TLS; each of them may have reached the other end.
+    """
 
     def __init__(self) -> None:
-        self.received = bytearray()
-        self.ended = False
-        """Nothing more will come."""
-        self.lost = False
-        """Nothing more can be written."""
-        self.broken = False
-        """It did not end in order."""
-        self.full = False
-        """The other end does not read, and the system's buffers are full."""
-        self.transport: asyncio.Transport | None = None
-        self._held = False
+        self.written = 0
+        self._plain: asyncio.Transport | None = None
+        self._transport: asyncio.Transport | None = None  # TLS's, if there is TLS, else the same
+        self._received = bytearray()
+        self._ended = False  # nothing more will come
+        self._broken = False  # and it did not end in order
+        self._held = False  # reading pauses, because nobody takes what came
+        self._full = False  # the other end does not read, and the system's buffers are full
         self._changed = asyncio.Event()
 
     @property
-    def answered(self) -> bool:
-        """Whether an answer has begun, one that is not merely interim."""
-        return bool(self.received) and not self.received.startswith(b"HTTP/1.1 1")
-
-    @property
-    def deaf(self) -> bool:
-        """Whether nobody is going to read the rest of a request."""
-        return self.lost or self.answered
-
-    async def change(self) -> None:
-        """Wait until something is different; whoever waits looks for themselves what."""
-        self._changed.clear()
-        await self._changed.wait()
-
-    def take(self, most: int) -> bytes:
-        """Take what was received."""
-        taken = bytes(self.received[:most])
-        del self.received[:most]
-        if self._held and len(self.received) < _MOST_HELD and self.transport and not self.ended:
-            self._held = False
-            self.transport.resume_reading()
-        return taken
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:  # noqa: D102 - asyncio's
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-
-    def data_received(self, data: bytes) -> None:  # noqa: D102 - asyncio's
-        self.received += data
-        if len(self.received) >= _MOST_HELD and not self._held and self.transport:
-            self._held = True
-            self.transport.pause_reading()
-        self._changed.set()
-
-    def eof_received(self) -> None:  # noqa: D102 - asyncio's
-        self.ended = True
-        self._changed.set()
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: D102 - asyncio's
-        self.ended = self.lost = True
-        self.broken = self.broken or exc is not None
-        self._changed.set()
-
-    def pause_writing(self) -> None:  # noqa: D102 - asyncio's
-        self.full = True
-
-    def resume_writing(self) -> None:  # noqa: D102 - asyncio's
-        self.full = False
-        self._changed.set()
-
-
-class Stream(httpcore.AsyncNetworkStream):
-    """A connection, in TLS or not."""
-
-    def __init__(self, transport: asyncio.Transport, wire: Wire) -> None:
-        self._transport = transport
-        self.wire = wire
-        self.written = 0
-        """Bytes handed to the system, or to TLS: some of them may have reached the other end."""
-
-    @property
-    def gone(self) -> bool:
-        """Whether an idle connection cannot take another request: it has ended, or something came unasked for."""
-        return bool(self.wire.ended or self.wire.received) or self._transport.is_closing() or self._has_news()
+    def unwritten(self) -> int:
+        """Bytes that wait because the other end does not read."""
+        ends = {self._plain, self._transport} - {None}
+        return sum(end.get_write_buffer_size() for end in ends if end)
 
     async def is_idle(self) -> bool:
         """Whether it can take a request, after all that has come by now was looked at.
 
-        What is on its way into the event loop may be the connection's end or a TLS ticket, which means nothing.
+        What is on its way into the event loop may be the connection's end, or a TLS ticket, which means nothing.
         """
         for _ in range(_TURNS):
-            if self.wire.ended or self.wire.received or self._transport.is_closing():
+            if self._ended or self._received or self._closing:
                 return False
             if not self._has_news():
                 return True
             await asyncio.sleep(0)
         return False
 
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's
+    async def read(self, seconds: float | None) -> bytes:
         """What came, at least one byte; empty at the end.
 
         Raises:
-            httpcore.ReadTimeout: nothing came in time.
-            httpcore.ReadError: the connection broke, and all that came before was read.
+            SilentError: nothing came for so many seconds.
+            BrokenError: the connection broke; all that came before has been read.
         """
         try:
-            async with asyncio.timeout(timeout):
-                while not self.wire.received and not self.wire.ended:
-                    await self.wire.change()
+            async with asyncio.timeout(seconds):
+                while not self._received and not self._ended:
+                    await self._change()
         except TimeoutError:
-            raise httpcore.ReadTimeout(f"nothing came for {timeout:g} s") from None
-        if not self.wire.received and self.wire.broken:
-            raise httpcore.ReadError("the connection broke")
-        return self.wire.take(max_bytes)
+            raise SilentError(f"sent nothing for {seconds:g} s") from None
+        if not self._received and self._broken:
+            raise BrokenError("broke the connection")
+        taken = bytes(self._received)
+        self._received.clear()
+        if self._held and self._transport and not self._closing:
+            self._held = False
+            self._transport.resume_reading()
+        return taken
 
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - httpcore's
-        """Write, and wait while the other end does not read.
+    def write(self, data: bytes) -> None:
+        """Write; what the other end does not read yet waits in memory.
 
         Raises:
-            httpcore.WriteError: it cannot be written, or the other end has answered instead of reading it; httpcore
-                then reads the answer, if there is one.
-            httpcore.WriteTimeout: the other end did not read in time.
+            BrokenError: the connection has ended, and nothing was written.
         """
-        if not buffer:
-            return
-        if self.wire.lost or self._transport.is_closing():
-            raise httpcore.WriteError("the connection has ended")
-        self.written += len(buffer)
-        self._transport.write(buffer)
-        try:
-            async with asyncio.timeout(timeout):
-                while self.wire.full:
-                    if self.wire.deaf:
-                        raise httpcore.WriteError("the other end does not read")
-                    await self.wire.change()
-        except TimeoutError:
-            raise httpcore.WriteTimeout(f"the other end did not read for {timeout:g} s") from None
+        if self._closing or self._transport is None:
+            raise BrokenError("ended the connection")
+        self.written += len(data)
+        self._transport.write(data)
 
-    async def aclose(self) -> None:
+    async def drained(self) -> None:
+        """Wait until there is room for more.
+
+        Raises:
+            BrokenError: the connection has ended.
+        """
+        while self._full and not self._ended:
+            await self._change()
+        if self._closing:
+            raise BrokenError("ended the connection")
+
+    def abort(self) -> None:
         """Hang up, at once: nothing of what is left to write or read matters to anybody any more."""
-        self._transport.abort()
+        self._ended = True
+        if self._transport:
+            self._transport.abort()
 
-    async def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's
-    ) -> "Stream":
-        """Put TLS around the connection.
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Asyncio's."""
+        self._plain = self._transport = cast("asyncio.Transport", transport)  # uvloop's is of no class of asyncio's
 
-        Raises:
-            httpcore.ConnectError: the other end's certificate is not trusted, or it does not speak TLS.
-            httpcore.ConnectTimeout: it took too long.
-        """
-        loop = asyncio.get_running_loop()
-        secured = None
-        try:
-            async with asyncio.timeout(timeout):
-                secured = await loop.start_tls(self._transport, self.wire, ssl_context, server_hostname=server_hostname)
-        except OSError as error:
-            raise _unconnected(error, timeout) from None
-        finally:
-            if secured is None:
-                self._transport.abort()
-        assert secured is not None
-        self.wire.transport = secured
-        return Stream(secured, self.wire)
+    def secured(self, transport: asyncio.Transport) -> None:
+        """From now on all goes through TLS."""
+        self._transport = transport
 
-    def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 - httpcore's
-        """What httpcore asks: whether an idle connection is readable, which is to say useless, and which TLS it is."""
-        return self.gone if info == "is_readable" else self._transport.get_extra_info(info)
+    def data_received(self, data: bytes) -> None:
+        """Asyncio's."""
+        self._received += data
+        if len(self._received) >= MOST_HELD and not self._held and self._transport:
+            self._held = True
+            self._transport.pause_reading()
+        self._changed.set()
+
+    def eof_received(self) -> None:
+        """Asyncio's; it closes the connection after this."""
+        self._ended = True
+        self._changed.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Asyncio's."""
+        self._ended = True
+        self._broken = exc is not None
+        self._changed.set()
+
+    def pause_writing(self) -> None:
+        """Asyncio's."""
+        self._full = True
+
+    def resume_writing(self) -> None:
+        """Asyncio's."""
+        self._full = False
+        self._changed.set()
+
+    @property
+    def _closing(self) -> bool:
+        return self._transport is None or self._transport.is_closing()
+
+    async def _change(self) -> None:
+        """Wait until something is different; whoever waits looks for themselves what."""
+        self._changed.clear()
+        await self._changed.wait()
 
     def _has_news(self) -> bool:
         """Whether the system holds something that the event loop has not come to yet."""
+        assert self._transport is not None
         poll = select.poll()
         poll.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
         return bool(poll.poll(0))
 
 
-class Dialer(httpcore.AsyncNetworkBackend):
-    """Makes connections."""
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> Stream:
-        """Connect; local address and options are as the system has them.
-
-        Raises:
-            httpcore.ConnectError: nobody is there.
-            httpcore.ConnectTimeout: it took too long.
-        """
-        del local_address, socket_options
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(timeout):
-                transport, wire = await loop.create_connection(Wire, host, port)
-        except OSError as error:
-            raise _unconnected(error, timeout) from None
-        _watch(transport.get_extra_info("socket"))
-        return Stream(transport, wire)
-
-
-def _watch(connected: socket.socket) -> None:
+def _watch(plain: socket.socket) -> None:
     """Have the system notice when the other end is no more, whether or not there is something to send."""
-    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     wanted = {"TCP_KEEPIDLE": _DEAD_AFTER // 2, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
     for name, value in (wanted | {"TCP_USER_TIMEOUT": _DEAD_AFTER * 1000}).items():
         if option := getattr(socket, name, None):  # not every system has all of them
             with suppress(OSError):
-                connected.setsockopt(socket.IPPROTO_TCP, option, value)
+                plain.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
-def _unconnected(error: OSError, seconds: float | None) -> Exception:
-    """The same in httpcore's terms, and in words that help."""
+def _why(error: OSError, seconds: float) -> str:
+    """Why there is no connection, in words that help."""
     match error:
         case TimeoutError():
-            return httpcore.ConnectTimeout(f"it did not answer within {seconds:g} s")
+            return f"did not answer within {seconds:g} s"
         case ssl.SSLCertVerificationError():
-            return httpcore.ConnectError(f"its certificate is not trusted ({error.verify_message})")
+            return f"shows a certificate that is not trusted ({error.verify_message})"
         case ssl.SSLError():
-            return httpcore.ConnectError(f"it does not speak TLS as expected ({error.reason or 'no reason given'})")
+            return f"does not speak TLS as expected ({error.reason or 'no reason given'})"
         case socket.gaierror():
-            return httpcore.ConnectError("its name cannot be resolved")
+            return "has a name that cannot be resolved"
         case ConnectionRefusedError():
-            return httpcore.ConnectError("connection refused")
+            return "refused the connection"
         case _:
-            return httpcore.ConnectError((error.strerror or "the connection broke").lower())
+            return f"cannot be reached ({error.strerror or 'the connection broke'})"

@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Final, Self
 from urllib.parse import urlsplit
 
-import httpcore
-
 _PORTS: Final = {"https": 443, "http": 80}
 
 
@@ -65,10 +63,6 @@ class Upstream:
     def name(self) -> str:
         """For people."""
         return f"{self.scheme}://{self.authority.decode()}"
-
-    def url(self, target: bytes) -> httpcore.URL:
-        """A path and query here, byte for byte."""
-        return httpcore.URL(scheme=self.scheme, host=self.host, port=self.port, target=target)
 
 
 def client_context(ca: Path | None) -> ssl.SSLContext:

@@ -110,7 +110,7 @@ async def test_an_end_after_the_probe_is_not_sent(tls: ssl.SSLContext | None, en
         async with opened(server.upstream, ignore) as connection:
             await probed(connection)
             await ended.wait()
-            with pytest.raises(NotSentError, match=r"closed the connection before the request was written"):
+            with pytest.raises(NotSentError, match=r"ended the connection before the request was written"):
                 await connection.send(POST)
             with pytest.raises(NotSentError):
                 await connection.send(POST)
@@ -145,7 +145,7 @@ async def test_a_lost_answer_is_lost(tls: ssl.SSLContext | None, answer: bytes, 
 
     async with RawUpstream(script, tls) as server:
         async with opened(server.upstream, ignore) as connection:
-            with pytest.raises(AnswerLostError, match=r"^The request was sent to Rancher, and .+\.$") as caught:
+            with pytest.raises(AnswerLostError, match=r"^The request was sent to Rancher, wh.+\.$") as caught:
                 await connection.send(POST)
         assert len(server.peers) == 1
     assert "SECRET" not in str(caught.value)
@@ -193,8 +193,8 @@ async def test_an_answer_before_a_reset_is_an_answer() -> None:
     arrived = asyncio.Event()
     async with RawUpstream(script) as server, opened(server.upstream, ignore) as connection:
         sending = asyncio.ensure_future(connection.send(LARGE))
-        while not connection._stream.wire.received:
-            await connection._stream.wire.change()
+        while not connection._http._stream._received:
+            await connection._http._stream._change()
         arrived.set()
         assert (await sending).status == 401
 
@@ -270,13 +270,13 @@ async def test_a_certificate_of_somebody_else_ends_it_before_it_begins() -> None
         assert await peer.reader.read() == b""
 
     async with RawUpstream(script, serving_context("rancher.example")) as server:
-        with pytest.raises(NotSentError, match=r"its certificate is not trusted \(.*127\.0\.0\.1.*\)"):
+        with pytest.raises(NotSentError, match=r"a certificate that is not trusted \(.*127\.0\.0\.1.*\)"):
             async with opened(server.upstream, ignore):
                 pass
     async with RawUpstream(script, serving_context()) as server:
         system = ssl.create_default_context()
         upstream = Upstream("https", "127.0.0.1", server.port, system)
-        with pytest.raises(NotSentError, match=r"its certificate is not trusted"):
+        with pytest.raises(NotSentError, match=r"a certificate that is not trusted"):
             async with opened(upstream, ignore):
                 pass
 
@@ -294,7 +294,7 @@ async def test_a_server_that_speaks_no_tls_or_hangs_up_is_not_sent_to() -> None:
     for script in (plain, gone):
         async with RawUpstream(script) as server:
             upstream = Upstream("https", "127.0.0.1", server.port, trusting_context())
-            with pytest.raises(NotSentError, match=r"There is no connection to Rancher at https://127.0.0.1:\d+: .+\."):
+            with pytest.raises(NotSentError, match=r"There is no connection to Rancher: https://127\.0\.0\.1:\d+ .+\."):
                 async with opened(upstream, ignore):
                     pass
 
@@ -303,10 +303,10 @@ async def test_nobody_there_is_not_sent(sockets: ExitStack) -> None:
     """Where nobody listens, nothing was sent, and the error says so."""
     unused = sockets.enter_context(socket.socket())
     unused.bind(("127.0.0.1", 0))
-    with pytest.raises(NotSentError, match="connection refused"):
+    with pytest.raises(NotSentError, match="refused the connection"):
         async with opened(Upstream("http", "127.0.0.1", unused.getsockname()[1], None), ignore):
             pass
-    with pytest.raises(NotSentError, match="its name cannot be resolved"):
+    with pytest.raises(NotSentError, match="has a name that cannot be resolved"):
         async with opened(Upstream("http", "rancher.invalid", 443, None), ignore):
             pass
 
@@ -317,14 +317,14 @@ async def test_silence_ends_in_time(sockets: ExitStack) -> None:
     silent.bind(("127.0.0.1", 0))
     silent.listen(0)
     upstream = Upstream("https", "127.0.0.1", silent.getsockname()[1], trusting_context())
-    with pytest.raises(NotSentError, match=r"it did not answer within 0\.2 s"):
+    with pytest.raises(NotSentError, match=r"did not answer within 0\.2 s"):
         async with opened(upstream, ignore, 0.2):
             pass
     for _ in range(3):  # what nobody accepts fills the queue, and the system answers no more
         one = sockets.enter_context(socket.socket())
         one.settimeout(0)
         one.connect_ex(silent.getsockname())
-    with pytest.raises(NotSentError, match=r"it did not answer within 0\.2 s"):
+    with pytest.raises(NotSentError, match=r"did not answer within 0\.2 s"):
         async with opened(upstream, ignore, 0.2):
             pass
 
