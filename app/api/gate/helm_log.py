@@ -1,14 +1,14 @@
 """Helm's log of an install that failed, for whoever looks at it: read with their own credential, and redacted."""
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from app.core.gate.installation_call import LOCAL
 from app.core.gate.reading import Unread
-from app.core.gate.redaction import redact
 from app.gate.port import Credential, Place
 from app.gate.progress import InstallFailed, Progress
+from app.gate.secrecy import redacted
 
-LONGEST = 8000
+LONGEST: Final = 8000
 """Characters: the end of helm's log, where it says what went wrong."""
 
 
@@ -37,4 +37,4 @@ class Logs:
         prefix = "" if progress.cluster == LOCAL else f"/k8s/clusters/{progress.cluster}"
         place = Place(progress.cluster, progress.repo, prefix)
         found = await self._reader.helm_log(place, *outcome.operation, credential)
-        return "" if isinstance(found, Unread) else redact(found[-LONGEST:], longest=LONGEST)
+        return "" if isinstance(found, Unread) else redacted(found[-LONGEST:], credential, LONGEST)

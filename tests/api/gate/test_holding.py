@@ -1,0 +1,114 @@
+"""A held POST: what comes of waiting, as the answer to it."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from gate_wire import BODY, INSTALL
+
+from app.core.gate.readiness import Check, CheckId, Outcome
+from app.gate.port import Reply
+from app.gate.progress import Answered, Cancelled, NotReady, Phase
+
+CREATED = Reply(
+    201,
+    (
+        (b"Content-Type", b"application/json"),
+        (b"X-Api-Schemas", b"https://gate.test/v1/schemas"),
+        (b"Set-Cookie", b"CSRF=1; Path=/"),
+        (b"Set-Cookie", b"OTHER=2"),
+        (b"Connection", b"keep-alive, X-Hop"),
+        (b"X-Hop", b"1"),
+        (b"Content-Length", b"119"),
+    ),
+    b'{"type":"chartActionOutput","links":{},"operationName":"helm-operation-abcde","operationNamespace":"ns"} \n',
+)
+
+
+async def test_ranchers_answer_goes_back_byte_for_byte(gate: Any) -> None:
+    """What Rancher answered is the answer, headers included but for those of its connection."""
+    waiting = asyncio.create_task(gate.ask(body=BODY))
+    install = await gate.engine.submitted()
+    assert not waiting.done()
+    install.reply = CREATED
+    install.end(Answered(201, ("cattle-ui", "helm-operation-abcde")))
+    answer = await waiting
+    assert (answer.status, answer.body) == (201, CREATED.body)
+    assert [value for name, value in answer.headers if name == "set-cookie"] == ["CSRF=1; Path=/", "OTHER=2"]
+    assert answer.header("x-api-schemas") == "https://gate.test/v1/schemas"
+    assert answer.header("x-hop") is None
+    assert (answer.header("vary"), answer.header("cache-control")) == ("Prefer, Accept", "no-store")
+    assert answer.header("via") == "1.1 status-guard"
+
+
+async def test_the_engine_gets_the_request_as_it_came(gate: Any) -> None:
+    """Path, query, headers and body reach the engine as the client wrote them, and the user as Rancher named them."""
+    gate.engine.ends = lambda install: install.end(Cancelled())
+    raw = b'{ "charts": [{"chartName":"c","version":"1"}] , "x":1.50}'
+    path = "/k8s/clusters/c-m-1/v1/catalog.cattle.io.clusterrepos/repo?action=upgrade&x=%41"
+    await gate.ask(path, raw, user_agent="Mozilla/5.0", x_api_csrf="abc", prefer="wait=3")
+    [request] = gate.engine.requests
+    assert (request.post.target, request.post.body) == (path.encode(), raw)
+    assert (request.post.place.cluster, request.post.place.prefix) == ("c-m-1", "/k8s/clusters/c-m-1")
+    assert (request.user, request.preferences.wait) == ("u-ann", 3)
+    named = [name for name, _ in request.credential.headers]
+    assert named == [b"authorization", b"user-agent", b"x-api-csrf"]
+    assert (b"user-agent", b"Mozilla/5.0") in request.post.headers
+
+
+async def test_a_deadline_is_told_with_each_check(gate: Any) -> None:
+    """503 says what is waited for, in the controller's words, and when to ask again."""
+    check = Check(CheckId.DOWNLOADED, Outcome.WAITING, "The repository is being downloaded.", "clone failed")
+
+    def end(install: Any) -> None:
+        install.update(checks=(check,))
+        install.end(NotReady("The repository is being downloaded."))
+
+    gate.engine.ends = end
+    answer = await gate.ask(body=BODY, prefer="wait=1, until=deployed")
+    said = answer.assert_problem(503, "not-ready")
+    [told] = said["checks"]
+    assert (told["id"], told["outcome"], told["words"]) == ("repository-downloaded", "waiting", "clone failed")
+    assert answer.header("retry-after") == str(said["retryAfter"])
+    assert answer.header("preference-applied") == "wait=1, until=deployed"
+
+
+async def test_an_asynchronous_install_is_accepted_at_once(gate: Any) -> None:
+    """respond-async alone is answered with 202 and where to look, and leaving does not end it."""
+    answer = await gate.ask(body=BODY, prefer="respond-async")
+    install = await gate.engine.submitted()
+    assert (answer.status, answer.header("location")) == (202, f"/installs/{install.progress.id}")
+    assert answer.header("preference-applied") == "respond-async"
+    assert answer.json["phase"] == "held"
+    assert install.progress.phase is Phase.HELD
+
+
+async def test_a_caller_who_goes_is_noticed(gate: Any) -> None:
+    """Hanging up while held leaves the install, and the last one to leave ends it."""
+    wire = await gate.begin(body=BODY)
+    install = await gate.engine.submitted()
+    wire.close()
+    await asyncio.wait_for(install.ended(), 30)
+    assert isinstance(install.progress.outcome, Cancelled)
+
+
+@pytest.mark.parametrize("prefer", ["wait=1", "wait=1, respond-async"])
+async def test_a_callers_own_time_ends_its_wait(gate: Any, prefer: str) -> None:
+    """Where the engine goes on for others, a caller gets an answer when its own time is over."""
+    answer = await gate.ask(body=BODY, prefer=prefer)
+    if "async" in prefer:
+        assert answer.status == 202
+    else:
+        answer.assert_problem(503, "not-ready")
+
+
+async def test_what_is_being_sent_is_waited_for(gate: Any) -> None:
+    """Once the POST is on its way the caller's time does not end its wait, because it cannot be taken back."""
+    waiting = asyncio.create_task(gate.ask(INSTALL, BODY, prefer="wait=0"))
+    install = await gate.engine.submitted()
+    install.update(phase=Phase.SENDING)
+    done, _ = await asyncio.wait([waiting], timeout=1.5)
+    assert not done
+    install.reply = CREATED
+    install.end(Answered(201, ("cattle-ui", "helm-operation-abcde")))
+    assert (await waiting).status == 201
