@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -118,13 +118,18 @@ def one_pod(server: Server, folder: Path) -> Iterator[Pod]:
 
     def watch() -> None:
         while not over.wait(LOOK_EVERY):
-            found = server.kubectl("get", "deployment/status-guard-webhook", NAMESPACE, "-ojson", check=False)
-            if found.returncode or not pod.mount():
-                continue
-            if pod.process is None:
-                pod.start()
-            elif pod.port and not json.loads(found.stdout).get("status"):
-                pod.report()
+            # what is looked at may be deleted at that moment; the next look sees that
+            with suppress(subprocess.CalledProcessError):
+                look()
+
+    def look() -> None:
+        found = server.get("deployment/status-guard-webhook", NAMESPACE)
+        if not pod.mount():
+            return
+        if pod.process is None:
+            pod.start()
+        elif pod.port and not found.get("status"):
+            pod.report()
 
     node = threading.Thread(target=watch)
     node.start()
