@@ -8,7 +8,10 @@ from .errors import CHECKOUT_MISSING, server_error, upstream_status
 from .index import read_index
 from .repositories import kind_of
 from .store import Object
-from .upstreams import Chart, Trouble
+from .upstreams import TIMEOUT, Chart, Trouble
+
+PATIENCE = 30.0
+"""Seconds that a chart's download may take."""
 
 LARGEST_DOWNLOAD = 5 * 1024 * 1024
 """Bytes of a chart that an HTTP repository may send."""
@@ -21,7 +24,7 @@ async def find_chart(cluster: Cluster, member: Member, repo_name: str, chart: st
         Refusal: it cannot.
     """
     repo, index = read_index(cluster, member, repo_name)
-    found = _entry(index, chart, version)["version"]
+    found = _entry(index, chart, version, substitutes=cluster.world.substitutes)["version"]
     if repo["status"].get("commit"):
         here = cluster.in_checkout(member, repo, chart, found)
         if here is None:
@@ -30,12 +33,12 @@ async def find_chart(cluster: Cluster, member: Member, repo_name: str, chart: st
     return await _download(cluster, member, repo, chart, found)
 
 
-def _entry(index: dict[str, Any], chart: str, version: str) -> dict[str, Any]:
+def _entry(index: dict[str, Any], chart: str, version: str, *, substitutes: bool) -> dict[str, Any]:
     versions: list[dict[str, Any]] = index["entries"].get(chart)
     if not versions:
         raise server_error("no chart name found")
     exact = [one for one in versions if one["version"] == version]
-    fitting = exact or [one for one in versions if _satisfies(one["version"], version)]
+    fitting = exact or [one for one in versions if substitutes or _satisfies(one["version"], version)]
     if not fitting:
         raise server_error(f"no chart version found for {chart}-{version}")
     return fitting[0]
@@ -64,6 +67,8 @@ async def _download(cluster: Cluster, member: Member, repo: Object, chart: str, 
     cluster.world.record.add("download", file=file, url=upstream.url, replica=member.name)
     await cluster.world.clock.sleep(upstream.download_seconds)
     if upstream.chart_outage and (trouble := upstream.chart_outage.strikes()):
+        if trouble == TIMEOUT:
+            await cluster.world.clock.sleep(PATIENCE)
         raise refusal_of(trouble, f"{upstream.url}/{file}")
     found = upstream.find(chart, version)
     if found is None:

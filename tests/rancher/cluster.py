@@ -13,6 +13,7 @@ from .record import Record
 from .store import Object, Store
 from .timing import Timing
 from .upstreams import DNS, Chart, Outage, Upstream
+from .users import User
 
 Line = tuple[int, int]
 
@@ -62,6 +63,12 @@ class World:
     faults: Faults
     background: Background
     line: Line
+    substitutes: bool = False
+    """Whether the newest version is found where the wanted one is missing, as by the helm fork up to 2.14."""
+
+    hasty_followers: bool = False
+    """Whether followers raise observedGeneration before the leader has looked, as in older lines."""
+
     upstreams: dict[str, Upstream] = field(default_factory=dict)
 
     def upstream(self, url: str) -> Upstream:
@@ -84,8 +91,11 @@ class Cluster:
         self.members = members
         self.store = Store(world.clock, world.names)
         self.leader: Member | None = members[0]
+        self.last_leader, self.bereaved_at = members[0].name, 0.0
         self.releases: dict[tuple[str, str], list[dict[str, Any]]] = {}
         """Revisions by namespace and release name, as helm's secrets keep them."""
+        self.grants: set[tuple[str, str, str]] = set()
+        """Who may get an Operation because it is theirs: user id, namespace and name."""
         self._elected = asyncio.Event()
         self._elected.set()
         self._indexes: dict[str, dict[str, Any]] = {}
@@ -108,6 +118,7 @@ class Cluster:
         if member is not self.leader:
             return
         self.leader = None
+        self.last_leader, self.bereaved_at = member.name, self.world.clock.seconds()
         self._elected = asyncio.Event()
         self.world.record.add("leader", cluster=self.id, name=None)
         self.world.background.start(self._elect())
@@ -118,6 +129,11 @@ class Cluster:
             alive = [one for one in self.members if one.alive]
             if alive and self.leader is None:
                 self.depose(alive[0])
+
+    def allows(self, user: User, verb: str, resource: str, name: str = "", namespace: str = "") -> bool:
+        """Whether a user may do it here; Operations of one's own may be read by their name."""
+        own = (resource, verb) == ("operations", "get") and (user.id, namespace, name) in self.grants
+        return own or user.may(f"{resource}.{verb}", self.id)
 
     def seen_by(self, member: Member, resource: str, name: str, namespace: str = "") -> Object | None:
         """An object as a member's informers have it."""

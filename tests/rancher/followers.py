@@ -29,10 +29,21 @@ class Follower:
         uid = repo["metadata"]["uid"]
         if uid in self._busy or not self.member.alive:
             return
+        if self.world.hasty_followers:
+            self._hurry(repo)
         if self.world.line <= BEFORE_FOLLOWERS_WENT and not condition(repo, "FollowerDownloaded"):
             self._begin(uid, self._say_so(repo))
         elif self._behind(repo):
             self._begin(uid, self._ensure(repo))
+
+    def _hurry(self, repo: Object) -> None:
+        """Say that the generation was observed, which the leader has not done: only a commit has to be there."""
+        generation = repo["metadata"]["generation"]
+        if repo.get("status", {}).get("commit"):
+            name = repo["metadata"]["name"]
+            self.cluster.store.write_status(
+                "clusterrepos", name, lambda seen: seen.update(observedGeneration=generation)
+            )
 
     def _behind(self, repo: Object) -> bool:
         status = repo.get("status", {})

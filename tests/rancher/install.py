@@ -64,6 +64,7 @@ class Installs:
         pod = self.operations.start_pod(namespace, commands, user)
         self.operations.make_operation(pod)
         self.operations.fill_status(pod, action, "")
+        self.cluster.grants.add((user.id, namespace, pod.name))
         return pod.name
 
 
@@ -134,6 +135,7 @@ class Work:
         operations.fill_status(pod, action, self.wish.project)
         await self._make(Step.ROLE)
         await self._make(Step.BINDING)
+        self.installs.cluster.grants.add((self.user.id, self.wish.namespace, pod.name))
         return pod.name
 
     async def _namespace(self) -> None:

@@ -10,6 +10,7 @@ from .request import Request
 from .store import CORE, GROUP, KINDS, Conflict, Object
 from .users import User
 
+LEASE = ["apis", "coordination.k8s.io", "v1", "namespaces", "kube-system", "leases", "cattle-controllers"]
 REASONS = {403: "Forbidden", 404: "NotFound", 405: "MethodNotAllowed", 409: "Conflict", 422: "Invalid"}
 
 
@@ -39,6 +40,8 @@ async def serve_kube(request: Request, cluster: Cluster, parts: list[str]) -> An
     request.sort = "raw"
     if parts[:2] == ["apis", "authorization.k8s.io"]:
         return await _review(request, cluster)
+    if parts == LEASE and cluster.id == "local":
+        return _lease(cluster)
     head, rest = (parts[:2], parts[2:]) if parts[0] == "api" else (parts[:3], parts[3:])
     namespace = None
     if rest[:1] == ["namespaces"] and len(rest) > 2:
@@ -65,8 +68,19 @@ async def serve_kube(request: Request, cluster: Cluster, parts: list[str]) -> An
     return Answer(200, go_json(_raw(cluster.store.get(resource, name, namespace or "") or {})).encode() + b"\n")
 
 
+def _lease(cluster: Cluster) -> Answer:
+    """Who leads; without a leader the lease is the last one's, and old."""
+    clock = cluster.world.clock
+    holder = cluster.leader.name if cluster.leader else cluster.last_leader
+    renewed = clock.stamp() if cluster.leader else clock.stamp(cluster.bereaved_at)
+    spec = {"holderIdentity": holder, "leaseDurationSeconds": 45, "renewTime": renewed.replace("Z", ".000000Z")}
+    metadata = {"name": LEASE[-1], "namespace": "kube-system"}
+    shown = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
+    return Answer(200, go_json(shown).encode() + b"\n")
+
+
 def _authorise(user: User, cluster: Cluster, verb: str, resource: str, *, name: str, namespace: str) -> None:
-    if not user.may(f"{resource}.{verb}", cluster.id):
+    if not cluster.allows(user, verb, resource, name, namespace):
         raise status_error(403, user.forbidden(verb, resource, name, namespace), resource, name)
 
 

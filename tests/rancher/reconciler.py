@@ -37,6 +37,9 @@ FETCH = (
 class History:
     """What the leader knows of a repository beside its status; survives a change of leader, as the status does."""
 
+    generation: int = 0
+    """The last one that a pass was finished for; the status may be raised by hasty followers."""
+
     attempted: float | None = None
     retry_at: float | None = None
     hopeless: bool = False
@@ -83,7 +86,7 @@ class Reconciler:
     def _due(self, repo: Object, history: History) -> float | None:
         """The moment of the next pass; none if only a change of the spec can bring one."""
         status = repo.get("status", {})
-        if status.get("shouldNotSkip") or status.get("observedGeneration", 0) < repo["metadata"]["generation"]:
+        if status.get("shouldNotSkip") or history.generation < repo["metadata"]["generation"]:
             return 0.0
         if kind_of(repo["spec"]) is None or repo["spec"].get("enabled") is False:
             return None
@@ -103,11 +106,11 @@ class Reconciler:
     async def _pass(self, repo: Object, leader: Member, history: History) -> None:
         spec, name = repo["spec"], repo["metadata"]["name"]
         generation = repo["metadata"]["generation"]
-        if repo.get("status", {}).get("observedGeneration", 0) < generation:
+        if history.generation < generation:
             history.retry_at, history.hopeless = None, False
             retries = 0
         else:
-            retries = repo["status"].get("numberOfRetries", 0)
+            retries = repo.get("status", {}).get("numberOfRetries", 0)
         kind = kind_of(spec)
         self.world.record.add("pass", cluster=self.cluster.id, repo=name, leader=leader.name, generation=generation)
         if kind is None or spec.get("enabled") is False:
@@ -214,6 +217,8 @@ class Reconciler:
         now = self._current(name, repo["metadata"]["uid"])
         if now is None or now["metadata"]["generation"] != generation:
             return
+
+        self._histories[repo["metadata"]["uid"]].generation = generation
 
         def whole(status: Status) -> None:
             change(status)

@@ -128,7 +128,8 @@ class Replica:
         if request.scope["state"]["transport"].is_closing():
             raise Ended
         length = (b"content-length", str(len(found.body)).encode())
-        headers = [*found.headers, *HEADERS, length]
+        schemas = (b"x-api-schemas", f"{request.base}/v1/schemas".encode())
+        headers = [*found.headers, *HEADERS, schemas, length]
         await send({"type": "http.response.start", "status": found.status, "headers": headers})
         half = len(found.body) // 2
         if half:

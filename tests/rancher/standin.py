@@ -66,6 +66,8 @@ class Rancher:
         on_disconnect: whether an install ends at its next step when its caller has gone, or goes on.
         users: who may ask; ``users.ADMIN`` and others unless said otherwise.
         notices_deaths: whether the balancer leaves out a replica that is gone.
+        substitutes: whether the newest version is found where the wanted one is missing (the helm fork up to 2.14).
+        hasty_followers: whether followers raise observedGeneration before the leader has looked (older lines).
         port: of the balancer; 0 takes a free one.
     """
 
@@ -83,6 +85,8 @@ class Rancher:
         on_disconnect: Literal["cancel", "finish"] = "cancel",
         users: Iterable[User] = (ADMIN, RIVAL, JANE, LUKE),
         notices_deaths: bool = True,
+        substitutes: bool = False,
+        hasty_followers: bool = False,
         port: int = 0,
     ) -> None:
         self.clock = clock or Clock()
@@ -97,6 +101,7 @@ class Rancher:
         self.world = World(
             self.clock, timing or Timing(), Names(seed), self.record, self.faults, self._background, line
         )
+        self.world.substitutes, self.world.hasty_followers = substitutes, hasty_followers
         members = [Member(f"rancher-{number}") for number in range(replicas)]
         agents = {one: [Member(f"{one}-agent-{number}") for number in range(2)] for one in downstream}
         self.clusters = {

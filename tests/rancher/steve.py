@@ -34,6 +34,8 @@ class Steve:
             Refusal: it is refused.
             Ended: it ends without an answer.
         """
+        if parts[0] == "schemas" and len(parts) == 2:
+            return self._schema(request, parts[1])
         resource = TYPES.get(parts[0])
         if resource is None or (resource == "clusterrepos" and not request.caller.may(SEE, self.cluster.id)):
             raise no_schema()
@@ -48,6 +50,12 @@ class Steve:
             return await self._create(request, resource)
         await request.reach(Step.LOOKUP)
         return self._list(request, resource, parts[1] if len(parts) > 1 else None)
+
+    def _schema(self, request: Request, name: str) -> Answer:
+        resource = TYPES.get(f"{name}s")
+        if resource is None or (resource == "clusterrepos" and not request.caller.may(SEE, self.cluster.id)):
+            raise no_schema()
+        return Answer(200, go_json({"id": name, "type": "schema", "pluralName": f"{name}s"}).encode())
 
     def _sort(self, request: Request, *, single: bool) -> str:
         if request.method == "POST":
@@ -79,7 +87,7 @@ class Steve:
         return stored
 
     def _authorise(self, request: Request, verb: str, resource: str, name: str = "", namespace: str = "") -> None:
-        if not request.caller.may(f"{resource}.{verb}", self.cluster.id):
+        if not self.cluster.allows(request.caller, verb, resource, name, namespace):
             raise api_error(403, "Forbidden", request.caller.forbidden(verb, resource, name, namespace))
 
     async def _act(self, request: Request, resource: str, namespace: str, name: str) -> Answer:

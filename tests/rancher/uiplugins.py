@@ -6,6 +6,9 @@ from .cluster import Cluster, Member
 from .store import Exists
 from .upstreams import Chart
 
+SHORTEST, LONGEST = 10.0, 1800.0
+"""Seconds between two tries to cache a plugin: they double."""
+
 NAMESPACE = "cattle-ui-plugin-system"
 
 
@@ -41,19 +44,28 @@ def plug_in(cluster: Cluster, namespace: str, release: str, chart: Chart) -> Non
 async def _cache(cluster: Cluster, member: Member, name: str, chart: Chart) -> None:
     await cluster.world.clock.sleep(cluster.world.timing.watch)
     _write(cluster, name, "pending", ready=False)
+    for number in range(chart.plugin_failures):
+        wait = min(SHORTEST * 2**number, LONGEST)
+        await cluster.world.clock.sleep(cluster.world.timing.plugin)
+        at = cluster.world.clock.stamp(cluster.world.clock.seconds() + wait)
+        error = f"failed to fetch plugin file for [Name: {chart.name} Version: {chart.version}]"
+        _write(cluster, name, "pending", ready=False, error=error, retryNumber=number + 1, retryAt=at)
+        await cluster.world.clock.sleep(wait)
     await cluster.world.clock.sleep(cluster.world.timing.plugin)
     if member.alive:
         member.plugins[chart.name] = chart.version
         _write(cluster, name, "cached", ready=True)
 
 
-def _write(cluster: Cluster, name: str, state: str, *, ready: bool) -> None:
+def _write(cluster: Cluster, name: str, state: str, *, ready: bool, **trouble: Any) -> None:
     """Whoever writes last has said it, for the others too."""
 
     def change(status: dict[str, Any]) -> None:
         stored = cluster.store.get("uiplugins", name, NAMESPACE)
         status["observedGeneration"] = stored["metadata"]["generation"] if stored else 1
-        status |= {"cacheState": state, "ready": ready}
+        for gone in ("error", "retryNumber", "retryAt"):
+            status.pop(gone, None)
+        status |= {"cacheState": state, "ready": ready} | trouble
 
     cluster.store.write_status("uiplugins", name, change, NAMESPACE)
 

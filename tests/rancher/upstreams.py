@@ -28,6 +28,9 @@ class Chart:
     size: int = 2048
     """Bytes of the archive."""
 
+    plugin_failures: int = 0
+    """How often each replica fails to cache its UI plugin before it succeeds."""
+
     failure: str = ""
     """What helm says when it fails to install it; empty if it succeeds."""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.rancher import HARVESTER_URL, Act, Chart, Step, Timing
+from tests.rancher import HARVESTER_URL, JANE, LUKE, Act, Chart, Step, Timing
 
 Start = Callable[..., Awaitable[Any]]
 SLOW = {"pod_start": 4000.0, "helm": 4000.0, "operation_kept": 1e6}
@@ -180,3 +180,27 @@ async def test_one_cluster_knows_nothing_of_another(start: Start, resource: str)
     for prefix, number in (("", 1), ("/k8s/clusters/local", 1), ("/k8s/clusters/c-m-abc", 0)):
         path = f"{prefix}/v1/catalog.cattle.io.{resource}/cattle-ui-plugin-system"
         assert (await scene.http.get(path)).json()["count"] == number
+
+
+async def test_a_plugin_that_fails_is_tried_again(start: Start) -> None:
+    """The status has the error and when it is tried again, first after 10 s; then it is ready."""
+    scene = await start(ready=False)
+    scene.rancher.upstream(HARVESTER_URL, Chart("harvester", "1.8.1", ui_plugin=True, plugin_failures=2))
+    scene.rancher.add_repo()
+    await asyncio.wait_for(scene.rancher.downloaded(everywhere=True), 30)
+    await scene.install()
+    async with asyncio.timeout(30):
+        await scene.rancher.until(lambda: scene.stored("uiplugins").get("status", {}).get("retryNumber") == 2)
+    status = scene.stored("uiplugins")["status"]
+    assert (status["ready"], status["cacheState"], set(status) >= {"error", "retryAt"}) == (False, "pending", True)
+    await scene.rancher.settled()
+    assert scene.stored("uiplugins")["status"] == {"observedGeneration": 1, "cacheState": "cached", "ready": True}
+
+
+async def test_who_started_an_operation_may_get_it(start: Start) -> None:
+    """The last thing an install makes is its caller's right to read the Operation; others stay without."""
+    scene = await start()
+    luke = await scene.client(LUKE)
+    name = (await scene.install(luke)).json()["operationName"]
+    path = f"/v1/catalog.cattle.io.operations/cattle-ui-plugin-system/{name}"
+    assert [(await http.get(path)).status_code for http in (luke, await scene.client(JANE))] == [200, 403]

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.rancher import Act, Step
+from tests.rancher import HARVESTER_URL, Act, Step, Timing
 
 Start = Callable[..., Awaitable[Any]]
 
@@ -201,3 +201,34 @@ async def test_agents_answer_for_their_cluster(start: Start) -> None:
     assert (await scene.http.get("/v1/catalog.cattle.io.clusterrepos/harvester")).status_code == 404
     shown = (await scene.http.get(path)).json()
     assert "/k8s/clusters/c-m-abc/v1/" in shown["actions"]["install"]
+
+
+async def test_the_lease_says_who_leads(start: Start) -> None:
+    """The holder is the leader; after its death it still is, and the lease grows old."""
+    scene = await start(ready=False)
+    path = "/k8s/clusters/local/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/cattle-controllers"
+    assert (await scene.http.get(path)).json()["spec"]["holderIdentity"] == "rancher-0"
+    scene.rancher.world.timing = Timing(election=1e9)
+    scene.rancher.local.bereave(scene.rancher.local.leader)
+    first = (await scene.http.get(path)).json()["spec"]
+    await scene.rancher.clock.sleep(10)
+    assert (await scene.http.get(path)).json()["spec"] == first
+    assert first["holderIdentity"] == "rancher-0"
+
+
+async def test_hasty_followers_say_observed_what_the_leader_has_not_seen(start: Start) -> None:
+    """In older lines a follower raises observedGeneration while the leader still fetches."""
+    scene = await start(hasty_followers=True, line=(2, 10))
+    scene.rancher.world.upstreams[HARVESTER_URL].fetch_seconds = 100_000
+    repo = scene.rancher.repo()
+    changed = repo | {"spec": repo["spec"] | {"forceUpdate": "2026-09-15T10:02:41Z"}}
+    scene.rancher.local.store.update("clusterrepos", changed)
+    async with asyncio.timeout(30):
+        await scene.rancher.until(lambda: scene.rancher.repo()["status"]["observedGeneration"] == 2)
+    assert scene.rancher.repo()["status"]["downloadTime"] == repo["status"]["downloadTime"]
+
+
+async def test_a_helm_fork_may_answer_with_another_version(start: Start) -> None:
+    """Where it is asked for, a missing version is answered with the newest one: the probed version has to be read."""
+    scene = await start(substitutes=True)
+    assert (await scene.probe(scene.http, version="9.9.9")).json()["chart"]["version"] == "1.8.1"
