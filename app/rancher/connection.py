@@ -54,7 +54,7 @@ async def opened(
     try:
         http = await dialled(upstream, observe, seconds)
     except WireError as error:
-        raise NotSentError(f"There is no connection to Rancher: {upstream.name} {error}.") from None
+        raise NotSentError(f"There is no connection to Rancher at {upstream.name}: {error}.") from None
     try:
         yield OwnConnection(http)
     finally:
@@ -96,10 +96,10 @@ class OwnConnection:
             reply = await self._http.whole(call, LARGEST_REPLY)
         except WireError as error:
             if self._http.written == written:
-                raise NotSentError(f"Nothing was written to Rancher, which {error}.") from None
-            raise AnswerLostError(f"The request was sent to Rancher, which {error}.") from None
+                raise NotSentError(f"Nothing was written to Rancher: {error}.") from None
+            raise AnswerLostError(f"The request was sent to Rancher, and {error}.") from None
         if not _is_whole(reply):
-            raise AnswerLostError("The request was sent to Rancher, whose answer may have been cut off.")
+            raise AnswerLostError("The request was sent to Rancher, and its answer may have been cut off.")
         return reply
 
     async def _read(self, call: Call, most: int) -> Reply | Unread:

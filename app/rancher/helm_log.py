@@ -35,7 +35,7 @@ async def tail_of(parts: AsyncGenerator[bytes, None], seconds: float = SECONDS) 
                     break
     except TimeoutError:
         if not kept:
-            raise SilentError(f"sent nothing for {seconds:g} s") from None
+            raise SilentError(f"it sent nothing for {seconds:g} s") from None
     return _from_whole_line(bytes(kept), cut=seen > LONGEST).decode("utf-8", "replace")
 
 

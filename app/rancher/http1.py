@@ -16,7 +16,7 @@ import h11
 from app.gate.port import Headers, Reply
 from app.rancher.stream import CONNECT_SECONDS, Stream, connected
 from app.rancher.upstream import Upstream
-from app.rancher.wire_errors import BrokenError, MalformedError, SilentError, TooLargeError, WireError
+from app.rancher.wire_errors import BrokenError, MalformedError, SilentError, TooLargeError, UnwritableError
 
 Observe: TypeAlias = Callable[[str, float, int], None]
 """Told of every exchange: what was asked for, the seconds until its answer began, and its status (0: none came)."""
@@ -95,7 +95,7 @@ class Http1:
             async for part in parts:
                 body += part
                 if len(body) > most:
-                    raise TooLargeError("sent more than what was asked for can be")
+                    raise TooLargeError("it sent more than what was asked for can be")
         return Reply(head.status, head.headers, bytes(body))
 
     async def ask(self, call: Call, body: AsyncIterable[bytes] | None = None) -> Head:
@@ -110,7 +110,7 @@ class Http1:
             Exception: what the body raised; the request is left unfinished and the connection ended.
         """
         if not self._between:
-            raise BrokenError("ended the connection")
+            raise BrokenError("it ended the connection")
         self._between = False
         self.exchanges += 1
         began, status = monotonic(), 0
@@ -160,7 +160,7 @@ class Http1:
                 data += self._http.send(h11.Data(data=call.body or b"")) or b""
                 data += self._http.send(h11.EndOfMessage()) or b""
         except h11.LocalProtocolError:
-            raise MalformedError("was not asked, because the request cannot be written as HTTP") from None
+            raise UnwritableError("the request cannot be written as HTTP") from None
         self._stream.write(data)
 
     async def _uploaded(self, body: AsyncIterable[bytes], seconds: float | None) -> Head:
@@ -170,11 +170,11 @@ class Http1:
         try:
             await asyncio.wait({upload, answer}, return_when=asyncio.FIRST_COMPLETED)
             if upload.done() and not answer.done():
-                with suppress(WireError):  # who stops reading may have answered why
+                with suppress(BrokenError):  # who stops reading may have answered why
                     upload.result()
                 await asyncio.wait({answer}, timeout=seconds)
             if not answer.done():
-                raise SilentError(f"sent nothing for {seconds:g} s")
+                raise SilentError(f"it sent nothing for {seconds:g} s")
             return answer.result()
         finally:
             for task in (upload, answer):
@@ -188,7 +188,7 @@ class Http1:
                 await self._stream.drained()
             self._stream.write(self._http.send(h11.EndOfMessage()) or b"")
         except h11.LocalProtocolError:
-            raise MalformedError("was not asked, because the body is not as long as its length says") from None
+            raise UnwritableError("the body is not as long as its length says") from None
 
     async def _head(self, seconds: float | None) -> Head:
         while True:
@@ -196,17 +196,17 @@ class Http1:
             if isinstance(event, h11.Response):
                 return Head(event.status_code, tuple(event.headers.raw_items()))
             if isinstance(event, h11.InformationalResponse) and event.status_code == _SWITCHING:
-                raise MalformedError("switched to another protocol, which it was not asked for")
+                raise MalformedError("it switched to another protocol, which it was not asked for")
 
     async def _event(self, seconds: float | None) -> h11.Event:
         try:
             while (event := self._http.next_event()) is h11.NEED_DATA:
                 data = await self._stream.read(seconds)
                 if not data and self._http.their_state is h11.SEND_RESPONSE:
-                    raise BrokenError("ended the connection without a whole answer")
+                    raise BrokenError("it ended the connection without a whole answer")
                 self._http.receive_data(data)
         except h11.RemoteProtocolError:
-            raise MalformedError("broke off its answer, or answered what is no HTTP") from None
+            raise MalformedError("it broke off its answer, or its answer is no HTTP") from None
         assert isinstance(event, h11.Event)  # h11 pauses only after an answer's end, which is not read past
         return event
 

@@ -105,9 +105,9 @@ class Stream(asyncio.Protocol):
                 while not self._received and not self._ended:
                     await self._change()
         except TimeoutError:
-            raise SilentError(f"sent nothing for {seconds:g} s") from None
+            raise SilentError(f"it sent nothing for {seconds:g} s") from None
         if not self._received and self._broken:
-            raise BrokenError("broke the connection")
+            raise BrokenError("it broke the connection")
         taken = bytes(self._received)
         self._received.clear()
         if self._held and self._transport and not self._closing:
@@ -122,7 +122,7 @@ class Stream(asyncio.Protocol):
             BrokenError: the connection has ended, and nothing was written.
         """
         if self._closing or self._transport is None:
-            raise BrokenError("ended the connection")
+            raise BrokenError("it ended the connection")
         self.written += len(data)
         self._transport.write(data)
 
@@ -135,7 +135,7 @@ class Stream(asyncio.Protocol):
         while self._full and not self._ended:
             await self._change()
         if self._closing:
-            raise BrokenError("ended the connection")
+            raise BrokenError("it ended the connection")
 
     def abort(self) -> None:
         """Hang up, at once: nothing of what is left to write or read matters to anybody any more."""
@@ -210,14 +210,14 @@ def _why(error: OSError, seconds: float) -> str:
     """Why there is no connection, in words that help."""
     match error:
         case TimeoutError():
-            return f"did not answer within {seconds:g} s"
+            return f"it did not answer within {seconds:g} s"
         case ssl.SSLCertVerificationError():
-            return f"shows a certificate that is not trusted ({error.verify_message})"
+            return f"it shows a certificate that is not trusted ({error.verify_message})"
         case ssl.SSLError():
-            return f"does not speak TLS as expected ({error.reason or 'no reason given'})"
+            return f"it does not speak TLS as expected ({error.reason or 'no reason given'})"
         case socket.gaierror():
-            return "has a name that cannot be resolved"
+            return "it has a name that cannot be resolved"
         case ConnectionRefusedError():
-            return "refused the connection"
+            return "it refused the connection"
         case _:
-            return f"cannot be reached ({error.strerror or 'the connection broke'})"
+            return f"it cannot be reached ({error.strerror or 'the connection broke'})"

@@ -6,10 +6,11 @@
     ├── UnconnectedError    there is no connection: nobody is there, or nobody whom the CA vouches for
     ├── BrokenError         the connection ended before it should have
     ├── SilentError         nothing came for too long
-    ├── MalformedError      what came is no HTTP, or what was to go out cannot be written as HTTP
+    ├── MalformedError      what came is no HTTP
+    ├── UnwritableError     what was to go out cannot be written as HTTP
     └── TooLargeError       more came than what was asked for can be
 
-Their texts go on after "Rancher", or "it", and never quote what came: an answer may hold cookies and passwords.
+Their texts are clauses in which "it" is Rancher, and never quote what came: an answer may hold cookies and passwords.
 """
 
 
@@ -30,7 +31,11 @@ class SilentError(WireError):
 
 
 class MalformedError(WireError):
-    """Not HTTP."""
+    """What came is no HTTP."""
+
+
+class UnwritableError(WireError):
+    """What was to go out cannot be written as HTTP."""
 
 
 class TooLargeError(WireError):
