@@ -120,8 +120,7 @@ class Wire:
     async def chunks(self) -> AsyncIterator[bytes]:
         """The chunks of a body, to its end."""
         while size := int(await self.reader.readuntil(b"\r\n"), 16):
-            yield await self.reader.readexactly(size)
-            await self.reader.readexactly(2)
+            yield (await self.reader.readexactly(size + 2))[:-2]
         await self.reader.readexactly(2)
 
     async def event(self) -> tuple[str, Any]:

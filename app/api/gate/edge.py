@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 
 from app.api.admission import Admission, Application, Receive, Scope, Send
+from app.api.gate.events import SILENCE
 from app.api.gate.front import GateFront
 from app.api.gate.helm_log import Logs
 from app.api.gate.holding import Holding
@@ -30,6 +31,7 @@ class Edge:
         telemetry: counts.
         hold_index: seconds for which reads of an index are held; 0 for not at all.
         most_held: reads held at once.
+        silence: seconds between two signs of life on a stream.
         pages: makes pages; browsers get JSON without it.
     """
 
@@ -40,6 +42,7 @@ class Edge:
     telemetry: GateTelemetry
     hold_index: float = 0.0
     most_held: int = 10_000
+    silence: float = SILENCE
     pages: Pages | None = None
 
     def application(self, admission: Admission | None = None) -> Application:
@@ -50,7 +53,7 @@ class Edge:
         """
         installs = Installs(self.engine, self.reception, Logs(self.rancher), self.pages)
         passing = Passing(self.upstream, self.reception, self.telemetry)
-        holding = Holding(self.engine, self.reception, Bodies())
+        holding = Holding(self.engine, self.reception, Bodies(), self.silence)
         index = HeldIndex(self.engine, self.reception, passing, self.hold_index, self.most_held)
         return GateFront(self.reception, holding, index, passing, _Documented(installs, admission))
 

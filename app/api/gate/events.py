@@ -60,16 +60,15 @@ class Events:
     Args:
         send: of the request.
         headers: what the response has beside those of every stream.
+        silence: seconds between two signs of life.
     """
 
-    def __init__(self, send: Send, headers: tuple[Header, ...] = ()) -> None:
+    def __init__(self, send: Send, headers: tuple[Header, ...] = (), silence: float = SILENCE) -> None:
         self._send = send
         self._headers = headers
-        self.begun = False
+        self._silence = silence
 
-    async def begin(self) -> None:
-        """Send the response's head."""
-        self.begun = True
+    async def _begin(self) -> None:
         await self._send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, *self._headers]})
 
     async def follow(self, install: Install, conclude: Callable[[], Written]) -> None:
@@ -78,7 +77,7 @@ class Events:
         Raises:
             TimeoutError: the reader does not read.
         """
-        await self.begin()
+        await self._begin()
         seen = -1
         while True:
             progress = install.progress
@@ -88,7 +87,7 @@ class Events:
             if progress.phase is Phase.ENDED:
                 break
             try:
-                with Deadline(SILENCE):
+                with Deadline(self._silence):
                     await install.changed(seen)
             except TimeoutError:
                 await self._write(_COMMENT)

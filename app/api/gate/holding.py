@@ -8,7 +8,7 @@ from app.api.admission import Receive, Scope, Send
 from app.api.deadline import Deadline
 from app.api.gate.arriving import Arrived, target, values
 from app.api.gate.attending import Attending
-from app.api.gate.events import Events
+from app.api.gate.events import SILENCE, Events
 from app.api.gate.outcomes import accepted, as_it_came, concluded, location, not_ready, not_taken, preferred
 from app.api.gate.problems import refused
 from app.api.gate.receiving import Bodies
@@ -26,7 +26,7 @@ from app.gate.port import Place, Post
 from app.gate.progress import Phase
 from app.gate.request import InstallRequest
 
-LEAST_PATIENCE: Final = 5.0
+LEAST_PATIENCE: Final = 3.0
 """Seconds in which Rancher may say who a caller is, however little time they give: without that nothing is held."""
 GRACE: Final = 1.0
 """Seconds after a caller's time in which the engine's own answer is still the one to give: it knows more."""
@@ -39,12 +39,14 @@ class Holding:
         engine: holds, sends and follows them.
         reception: says who calls.
         bodies: reads what they send.
+        silence: seconds between two signs of life on a stream.
     """
 
-    def __init__(self, engine: Gate, reception: Reception, bodies: Bodies) -> None:
+    def __init__(self, engine: Gate, reception: Reception, bodies: Bodies, silence: float = SILENCE) -> None:
         self._engine = engine
         self._reception = reception
         self._bodies = bodies
+        self._silence = silence
 
     async def answer(self, call: InstallCall, scope: Scope, receive: Receive, send: Send) -> Written | None:
         """Answer one call; None where the answer was a stream, and is sent."""
@@ -86,7 +88,7 @@ class Holding:
 
     async def _stream(self, install: Install, wishes: Preferences, send: Send) -> None:
         where = location(install.progress).encode()
-        events = Events(send, ((b"content-location", where), *preferred(wishes)))
+        events = Events(send, ((b"content-location", where), *preferred(wishes)), self._silence)
         await events.follow(install, lambda: concluded(install, wishes, self._reception.now()))
 
     async def _outcome(self, install: Install, wishes: Preferences) -> Written:

@@ -75,7 +75,7 @@ class Identities:
     async def _ask(self, key: str, question: Awaitable[str | Reply | Unread]) -> str | Reply | Unread:
         try:
             found = await question
-            if isinstance(found, str):
+            if isinstance(found, str) and not isinstance(found, Unread):
                 self._remember(key, found)
             return found
         finally:
