@@ -1,4 +1,7 @@
-"""The four ways to guard a kind that are compared, each registered for a kind of its own in one API server."""
+"""The ways to guard a kind that are compared, each registered for a kind of its own in one API server.
+
+Twice none: what these two differ by is the bench's own error.
+"""
 
 import subprocess
 from collections.abc import Callable
@@ -13,7 +16,8 @@ SHIPPED = ROOT / "manifests" / "rules" / "upgrades.harvesterhci.io.yaml"
 KUBE_VERSION = "1.36"
 """The first release that has all of them."""
 
-NONE, POLICY, VALIDATING, WEBHOOK = "no guard", "MutatingAdmissionPolicy", "ValidatingAdmissionPolicy", "status-guard"
+NONE, NONE_AGAIN = "no guard", "no guard, another kind"
+POLICY, VALIDATING, WEBHOOK = "MutatingAdmissionPolicy", "ValidatingAdmissionPolicy", "status-guard"
 
 
 @dataclass(frozen=True)
@@ -23,16 +27,19 @@ class Form:
     Attributes:
         name: for the table.
         group: the API group of its kind.
+        guards: whether a status survives.
         refuses: whether it denies a lossy write, because it cannot put anything back.
     """
 
     name: str
     group: str
+    guards: bool = True
     refuses: bool = False
 
 
 FORMS = (
-    Form(NONE, "none.bench.statusguard.io"),
+    Form(NONE, "none.bench.statusguard.io", guards=False),
+    Form(NONE_AGAIN, "again.bench.statusguard.io", guards=False),
     Form(POLICY, "map.bench.statusguard.io"),
     Form(VALIDATING, "vap.bench.statusguard.io", refuses=True),
     Form(WEBHOOK, "webhook.bench.statusguard.io"),

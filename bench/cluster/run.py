@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import api_server
 import forms
 import machine
+import meter
 import yaml
 from forms import FORMS, NONE, WEBHOOK
 from server_process import Pki, Process
@@ -50,15 +51,18 @@ def main(arguments: list[str] | None = None) -> int:
             writer.turn(number, {})
         before = webhook.metric("status_guard_requests_total")
         rounds: list[Times] = []
+        foreign: list[float] = []
         for _ in range(given.rounds):
             rounds.append({})
+            began = meter.Reading.take(os.getpid(), os.getpid())
             for number in range(given.turns):
                 writer.turn(number, rounds[-1])
+            foreign.append(_foreign(began, meter.Reading.take(os.getpid(), os.getpid())))
         after = webhook.metric("status_guard_requests_total")
         for _ in range(given.turns):
             writer.healthy(WEBHOOK)
         needless = webhook.metric("status_guard_requests_total") - after
-    _print_table(rounds)
+    _print_table(rounds, foreign)
     print(
         f"\nThe webhook was asked {after - before:.0f} times about {given.rounds * given.turns} lossy and as many"
         f" healthy writes of its kind, and {needless:.0f} times about {given.turns} more that were all healthy."
@@ -122,11 +126,19 @@ def _wait_until_in_force(writer: Writer) -> None:
             return
 
 
-def _print_table(rounds: list[Times]) -> None:
+def _foreign(before: meter.Reading, after: meter.Reading) -> float:
+    """The share of the machine that was busy with neither this process nor what it started."""
+    work = after.machine_ns - before.machine_ns - (after.server_ns - before.server_ns)
+    return max(0, work) / (after.at_ns - before.at_ns) / (os.cpu_count() or 1)
+
+
+def _print_table(rounds: list[Times], foreign: list[float]) -> None:
     for name, value in machine.describe(None).items():
-        print(f"- {name}: {value}")
+        if name != "Go":
+            print(f"- {name}: {value}")
     turns = len(rounds[0][NONE, LOSSY])
-    print(f"- {len(rounds)} rounds of {turns} writes each; medians over rounds, [lowest..highest]\n")
+    print(f"- {len(rounds)} rounds of {turns} writes each; medians over rounds, [lowest..highest]")
+    print(f"- foreign CPU in a round: median {statistics.median(foreign):.0%}, up to {max(foreign):.0%}\n")
     print("| PUT through the API server, ms | p50 | p50 above no guard | p99 |")
     print("| --- | --- | --- | --- |")
     for kind in (HEALTHY, LOSSY):
