@@ -106,11 +106,8 @@ class Reconciler:
     async def _pass(self, repo: Object, leader: Member, history: History) -> None:
         spec, name = repo["spec"], repo["metadata"]["name"]
         generation = repo["metadata"]["generation"]
-        if history.generation < generation:
-            history.retry_at, history.hopeless = None, False
-            retries = 0
-        else:
-            retries = repo.get("status", {}).get("numberOfRetries", 0)
+        again = history.generation == generation
+        retries = repo.get("status", {}).get("numberOfRetries", 0) if again else 0
         kind = kind_of(spec)
         self.world.record.add("pass", cluster=self.cluster.id, repo=name, leader=leader.name, generation=generation)
         if kind is None or spec.get("enabled") is False:
@@ -130,14 +127,13 @@ class Reconciler:
             words = self._plan_retry(spec, kind, trouble, retries, history)
             self._fail(repo, kind, self._words(repo, kind, trouble, fresh=fresh) + words, retries, history)
         else:
-            history.retry_at = None
+            history.retry_at, history.hopeless = None, False
             self._succeed(repo, kind, upstream, leader)
 
     def _plan_retry(self, spec: Any, kind: str, trouble: Trouble, retries: int, history: History) -> str:
         """Decide when to try again, and say it as Rancher does."""
-        history.retry_at = None
+        history.retry_at, history.hopeless = None, kind == "oci" and trouble.status in FINAL
         if kind == "oci" and trouble.status != TOO_MANY:
-            history.hopeless = trouble.status in FINAL
             return ""
         shortest, longest, tries = patience_of(spec, "oci" if kind == "oci" else "git")
         interval = interval_of(spec)

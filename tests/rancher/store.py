@@ -67,7 +67,7 @@ class Store:
         return next((one for at, one in reversed(states) if at <= moment), oldest)
 
     def create(self, resource: str, made: Object) -> Object:
-        """Keep a new object; its status is dropped, as with every resource that has a status subresource.
+        """Keep a new object; a status comes later, as with every resource that has a status subresource.
 
         Raises:
             Exists: there is one of this name.
@@ -76,7 +76,6 @@ class Store:
         metadata = made["metadata"]
         if self.get(resource, metadata["name"], metadata.get("namespace", "")):
             raise Exists
-        made.pop("status", None)
         version = "v1" if resource in CORE else f"{GROUP}/v1"
         metadata |= {"uid": self.names.uid(), "generation": 1, "creationTimestamp": self.clock.stamp()}
         return self._keep(resource, {"apiVersion": version, "kind": KINDS[resource]} | made)

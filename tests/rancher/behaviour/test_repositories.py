@@ -221,3 +221,55 @@ async def test_a_large_index_is_chained_over_several_configmaps(start: Start) ->
     await scene.rancher.clock.sleep(1)
     assert len(scene.rancher.local.store.list("configmaps")) > 1
     assert (await scene.probe(scene.http, charts[-1].name, charts[-1].version)).status_code == 200
+
+
+def force(scene: Any, stamp: str) -> None:
+    """Write forceUpdate as a client does."""
+    repo = scene.rancher.repo()
+    scene.rancher.local.store.update("clusterrepos", repo | {"spec": repo["spec"] | {"forceUpdate": stamp}})
+
+
+async def test_a_new_generation_counts_retries_anew(start: Start) -> None:
+    """When it fails again after a change of the spec, that is the first failure."""
+    scene = await start(ready=False, factor=2000)
+    scene.rancher.upstream(index_outage=Outage(DNS))
+    scene.rancher.add_repo()
+    await until(scene, lambda status: status.get("numberOfRetries") == 2)
+    force(scene, "2026-09-15T10:02:41Z")
+    repo = await until(scene, lambda status: status.get("observedGeneration") == 2)
+    assert repo["status"]["numberOfRetries"] == 1
+    assert repo["status"]["conditions"][0]["message"].endswith("Will retry after 5m0s")
+
+
+@pytest.mark.parametrize(("status", "again"), [(401, False), (403, False), (404, False), (503, True)])
+async def test_a_registrys_final_answer_outlasts_the_interval(start: Start, status: int, again: bool) -> None:  # noqa: FBT001 - a parameter of the table
+    """After other errors the next refresh asks again; after 401, 403 and 404 only a change of the spec does."""
+    scene = await start(ready=False, factor=2000)
+    upstream = scene.rancher.upstream(OCI, kind="oci", index_outage=Outage(Trouble(status=status), times=1))
+    scene.rancher.add_repo(url=OCI, refreshInterval=200)
+    await until(scene, lambda status: status.get("conditions"))
+    await scene.rancher.clock.sleep(1000)
+    assert (len(scene.rancher.record.of("download")) > 1) is again
+    upstream.index_outage = None
+    force(scene, "2026-09-15T10:02:41Z")
+    await until(scene, lambda status: status.get("indexConfigMapName"))
+
+
+async def test_a_line_without_follower_downloaded_removes_what_older_ones_left(start: Start) -> None:
+    """After an upgrade to 2.15 the leader's next pass drops the old condition."""
+    scene = await start()
+    legacy = {"type": "FollowerDownloaded", "status": "True", "lastUpdateTime": "2026-09-15T10:02:11Z"}
+    scene.rancher.local.store.write_status("clusterrepos", "harvester", lambda one: one["conditions"].append(legacy))
+    force(scene, "2026-09-15T10:02:41Z")
+    repo = await until(scene, lambda status: status["observedGeneration"] == 2)
+    assert conditions(repo) == {"Downloaded": "True"}
+
+
+async def test_the_same_seed_makes_the_same_names(start: Start) -> None:
+    """Uids and the names of operations follow from the seed."""
+    made = []
+    for seed in (1, 1, 2):
+        scene = await start(seed=seed, replicas=1)
+        made.append((scene.rancher.repo()["metadata"]["uid"], (await scene.install()).json()["operationName"]))
+    assert made[0] == made[1]
+    assert set(made[0]) & set(made[2]) == set()
