@@ -1,5 +1,6 @@
 """POST …?action=install|upgrade: held until it can succeed, and answered with what became of it."""
 
+import asyncio
 from typing import Final
 
 from msgspec.structs import replace
@@ -83,7 +84,12 @@ class Holding:
         if isinstance(user, Written):
             return user
         request = InstallRequest(post, read, arrived.credential, arrived.caller, wishes, user)
-        install = await self._engine.submit(request)
+        submitting = asyncio.create_task(self._engine.submit(request))
+        try:
+            install = await asyncio.shield(submitting)
+        except asyncio.CancelledError:  # whoever goes just now leaves what they are taken on for a moment later
+            submitting.add_done_callback(_left)
+            raise
         return not_taken(install) if isinstance(install, NotTaken) else install
 
     async def _stream(self, install: Install, wishes: Preferences, send: Send) -> None:
@@ -106,6 +112,14 @@ class Holding:
                 return as_it_came(install.reply, preferred(replace(wishes, until_deployed=False)))
             await install.ended()
         return concluded(install, wishes, self._reception.now())
+
+
+def _left(submitting: asyncio.Task[Install | NotTaken]) -> None:
+    if submitting.cancelled() or submitting.exception() is not None:
+        return
+    install = submitting.result()
+    if isinstance(install, Install):
+        install.leave()
 
 
 def _place(call: InstallCall) -> Place:
