@@ -165,7 +165,7 @@ class Progress(Struct, frozen=True, gc=False, rename="camel"):
         attempts: how many times the POST was begun.
         waits_for: a sentence; empty where it waits for nothing.
         nudged: what became of asking Rancher to look again: empty, ``done``, ``forbidden`` or ``failed``.
-        joined: how many callers share it.
+        joined: how many callers wait for it now; a change of it alone makes no new version.
         operation: namespace and name of the Operation, once known.
         outcome: None until it has ended.
     """
