@@ -4,10 +4,8 @@ See the section "Through an API server" of ../README.md, and the target ``bench-
 """
 
 import argparse
-import base64
 import contextlib
 import os
-import ssl
 import statistics
 import subprocess
 import sys
@@ -22,7 +20,6 @@ import api_server
 import forms
 import machine
 import meter
-import yaml
 from forms import FORMS, NONE, WEBHOOK
 from server_process import Pki, Process
 from writes import HEALTHY, LOSSY, Times, Writer, WrongError
@@ -92,10 +89,8 @@ def _guarded(folder: Path) -> Iterator[tuple[Writer, Process]]:
         kubectl = ["kubectl", "--kubeconfig", str(server.kubeconfig), "wait", "--for=condition=Established", "crd"]
         subprocess.run([*kubectl, "--all"], check=True, stdout=subprocess.DEVNULL)
         forms.register(folder, webhook.url, folder / "ca.crt", apply)
-        cluster = yaml.safe_load(server.kubeconfig.read_text())["clusters"][0]["cluster"]
-        authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
-        where = urlsplit(cluster["server"])
-        trust = ssl.create_default_context(cadata=authority)
+        address, trust = server.reach()
+        where = urlsplit(address)
         yield Writer(str(where.hostname), int(where.port or 443), trust, TOKEN), webhook
 
 

@@ -19,7 +19,7 @@ import pytest
 import yaml
 from case_table import FOLDER, Row, rows
 from kube_version import VERSION
-from policy_server import GUARDS, NAMESPACE, Api, definition, group, plain, policy_server, takes_notice, until
+from policy_server import GUARDS, NAMESPACE, Api, await_notice, definition, group, plain, policy_server
 from server_process import Process
 
 from app.core.export import webhook
@@ -82,7 +82,7 @@ def api(
         for of in FORMS:
             for name in STEMS:
                 if GUARDS[name].mode is not Mode.AUDIT and not (of == "checked" and GUARDS[name].mode is Mode.WARN):
-                    until(lambda of=of, name=name: takes_notice(found, of, name))
+                    await_notice(found, of, name)
         yield found
 
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -62,7 +63,13 @@ class ApiServer:
             assert process.poll() is None, (self.folder / "server.log").read_text()[-2000:]
             return self.kubeconfig.exists() and subprocess.run(probe, capture_output=True, check=False).returncode == 0
 
-        _until(ready, "the API server does not come up")
+        until(ready, "the API server does not come up")
+
+    def reach(self) -> tuple[str, ssl.SSLContext]:
+        """Its address, and what trusts it: a server that is started again may have made itself a new certificate."""
+        cluster = yaml.safe_load(self.kubeconfig.read_text())["clusters"][0]["cluster"]
+        authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
+        return str(cluster["server"]), ssl.create_default_context(cadata=authority)
 
     def end(self) -> None:
         """Stop it, if it runs."""
@@ -103,6 +110,20 @@ def free_port() -> int:
     """A port of the loopback that nobody has now."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         return int(free.getsockname()[1])
+
+
+def until(state: Callable[[], bool], what: str, patience: float = PATIENCE) -> None:
+    """Ask until the answer is yes; an API server has no way to tell us that it has noticed something.
+
+    Args:
+        state: what to ask.
+        what: is wrong if it stays no.
+        patience: seconds until it is given up on.
+    """
+    end = time.monotonic() + patience
+    while not state():
+        assert time.monotonic() < end, what
+        time.sleep(0.05)
 
 
 @contextmanager
@@ -156,10 +177,3 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-def _until(state: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + PATIENCE
-    while not state():
-        assert time.monotonic() < end, what
-        time.sleep(0.05)

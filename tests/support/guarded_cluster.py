@@ -1,16 +1,13 @@
 """An API server whose Upgrades are guarded by a real webhook process, spoken to as different people."""
 
-import base64
 import itertools
 import json
-import ssl
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
-import yaml
+from api_server import until
 from kube_version import VERSION
 from rbac_server import Server
 
@@ -26,7 +23,6 @@ PEOPLE: Final = {
 }
 """Who writes, by token: a Rancher user, an administrator, Harvester's controller, and somebody who impersonates."""
 
-PATIENCE: Final = 30.0
 _NUMBERS = itertools.count()
 _ANYTHING: Final = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 
@@ -81,11 +77,9 @@ class Cluster:
         self.connect()
 
     def connect(self) -> None:
-        """Read the address and the CA from the kubeconfig; a server that is started again has made a new one."""
-        cluster = yaml.safe_load(self.server.kubeconfig.read_text())["clusters"][0]["cluster"]
-        authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
-        context = ssl.create_default_context(cadata=authority)
-        self._client = httpx.Client(base_url=cluster["server"], verify=context, timeout=40)
+        """Connect; anew after the server has been started again."""
+        address, trust = self.server.process.reach()
+        self._client = httpx.Client(base_url=address, verify=trust, timeout=40)
         self._opened.append(self._client)
 
     def close(self) -> None:
@@ -174,10 +168,7 @@ class Cluster:
 
     def until(self, state: Any, what: str) -> None:
         """Wait for a state that comes about by itself, such as the API server's notice of a configuration."""
-        end = time.monotonic() + PATIENCE
-        while not state():
-            assert time.monotonic() < end, what
-            time.sleep(0.05)
+        until(state, what)
 
 
 _THE_SERVERS: Final = {"uid", "resourceVersion", "creationTimestamp", "generation", "managedFields"}

@@ -4,19 +4,15 @@ Each guard is registered in each form for a group of its own, so that one server
 is a closed port, with failurePolicy Fail: a write that matches fails with "failed calling webhook", any other passes.
 """
 
-import base64
 import itertools
-import ssl
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import httpx
-import yaml
-from api_server import api_server
+from api_server import api_server, until
 from case_table import FOLDER
 from kube_version import VERSION, exported_forms
 
@@ -93,26 +89,10 @@ class Api:
 def policy_server(folder: Path, *flags: str) -> Iterator[Api]:
     """Start a server and stop it afterwards; skips the test where there is none."""
     with api_server(folder, ['admin-token,admin,1,"system:masters"'], *flags) as server:
-        cluster = yaml.safe_load(server.kubeconfig.read_text())["clusters"][0]["cluster"]
-        trust = ssl.create_default_context(cadata=authority(cluster))
+        address, trust = server.reach()
         headers = {"Authorization": "Bearer admin-token"}
-        with httpx.Client(base_url=cluster["server"], verify=trust, headers=headers, timeout=30) as client:
+        with httpx.Client(base_url=address, verify=trust, headers=headers, timeout=30) as client:
             yield Api(client)
-
-
-def authority(cluster: dict[str, str]) -> str:
-    """The CA that a kubeconfig names."""
-    if "certificate-authority-data" in cluster:
-        return base64.b64decode(cluster["certificate-authority-data"]).decode()
-    return Path(cluster["certificate-authority"]).read_text()
-
-
-def until(done: Callable[[], bool]) -> None:
-    """Ask until the answer is yes; the server has no way to tell us."""
-    end = time.monotonic() + 60
-    while not done():
-        assert time.monotonic() < end, "it never came to be"
-        time.sleep(0.05)
 
 
 def group(form: str, stem: str) -> str:
@@ -149,7 +129,7 @@ def prepare(api: Api, forms: Sequence[str] = FORMS) -> None:
         api.create(f"/apis/{body['apiVersion']}/{plural}", body)
     for form, stem in itertools.product(forms, GUARDS):
         if GUARDS[stem].mode in _VISIBLE[form]:
-            until(lambda form=form, stem=stem: takes_notice(api, form, stem))
+            await_notice(api, form, stem)
 
 
 def definition(form: str, stem: str) -> dict[str, Any]:
@@ -177,11 +157,16 @@ def definition(form: str, stem: str) -> dict[str, Any]:
     }
 
 
+def await_notice(api: Api, form: str, stem: str) -> None:
+    """Wait until a guard is in force: policies that mutate learn of a new kind some seconds later."""
+    until(lambda: takes_notice(api, form, stem), f"{stem} as {form} is never in force", patience=60)
+
+
 def takes_notice(api: Api, form: str, stem: str) -> bool:
     """Whether a write that loses everything is treated as one."""
     status = {"imageID": "x", "phase": "x"}  # some guard protects either, and every guard all of it
     answer = api.write(form, stem, {"metadata": {}, "status": status}, {"metadata": {}})
-    if answer is None or answer.status_code == 503:  # policies that mutate learn of a new kind some seconds later
+    if answer is None or answer.status_code == 503:
         return False
     restored = answer.status_code == 200 and answer.json().get("status") == status
     return answer.status_code != 200 or "warning" in answer.headers or restored
