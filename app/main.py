@@ -42,7 +42,6 @@ class Process:
         SettingsError: something it needs is not set.
         RulesError: the rule documents cannot be used.
         CertificateError: the certificate cannot be served.
-        JournalError: the gate's journal cannot be used.
         ListenError: an address cannot be listened on.
     """
 

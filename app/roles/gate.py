@@ -16,14 +16,17 @@ from app.core.gate.forwarding import LARGEST_HEADERS
 from app.core.gate.schedule import fresh_probes
 from app.gate.clock import LoopClock
 from app.gate.gate import Gate as Engine
+from app.gate.journal import Journal, JournalError
 from app.gate.limits import Limits
 from app.gate.port import AnswerLostError, NotSentError
+from app.gate.progress import Interrupted, Progress
 from app.rancher.client import RancherClient
 from app.rancher.passing import Passing
 from app.rancher.upstream import Upstream, UpstreamError
 from app.roles.descriptors import require
+from app.roles.journal import open_journal
 from app.settings import Balancing, Settings, SettingsError
-from app.telemetry import Telemetry
+from app.telemetry import Telemetry, log
 
 OTHERS: Final = 1024
 """Connections beside those of held installs: reads of progress, calls that pass, probes."""
@@ -66,7 +69,8 @@ class Gate:
         self._client = RancherClient(upstream, self._telemetry.exchange)
         self._passing = Passing(upstream, self._telemetry.exchange)
         clock = LoopClock(_now)
-        self._engine = Engine(self._client, clock, self._telemetry, limits(settings))
+        journal, past = _journal(settings)
+        self._engine = Engine(self._client, clock, self._telemetry, limits(settings), journal=journal, past=past)
         identities = Identities(self._client, clock, random.random)
         key = secrets.token_bytes(KEY_BYTES)
         self._reception = Reception(identities, key, clock, self._telemetry)
@@ -138,6 +142,19 @@ def limits(settings: Settings) -> Limits:
         records=settings.most_records,
         probes=fresh_probes(settings.rancher_replicas) if each_request else 1,
     )
+
+
+def _journal(settings: Settings) -> tuple[Journal | None, list[tuple[Progress, datetime]]]:
+    """Where asynchronous installs are written down, and those of before a restart."""
+    if settings.journal is None:
+        return None, []
+    try:
+        journal, past = open_journal(settings.journal, _now(), limits(settings).kept)
+    except JournalError as error:
+        raise SettingsError(str(error)) from None
+    interrupted = [progress for progress, _ in past if isinstance(progress.outcome, Interrupted)]
+    log.info("journal opened", installs=len(past), interrupted=len(interrupted))
+    return journal, past
 
 
 def _now() -> datetime:

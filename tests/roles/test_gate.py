@@ -4,57 +4,19 @@ import asyncio
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
-from typing import Any
+from collections.abc import Awaitable, Callable
 
-import pytest
-from gate_wire import BODY, Answer, Wire, request
+from gate_process import Scene
+from gate_wire import BODY
 from raw_client import make_review
-from server_process import Process
 
 from app.roles.webhook import CONNECTIONS
-from tests.rancher import ADMIN, DNS, JANE, RIVAL, Act, Clock, Outage, Rancher, Release, Step, Timing, User
+from tests.rancher import ADMIN, DNS, JANE, RIVAL, Act, Outage, Release, Step, Timing
 
 RELEASE = Release("local", "cattle-ui-plugin-system", "harvester")
 
 
-class Scene:
-    """A Rancher, a gate before it, and callers."""
-
-    def __init__(self, rancher: Rancher, process: Process, stack: AsyncExitStack) -> None:
-        self.rancher = rancher
-        self.process = process
-        self._stack = stack
-
-    async def begin(self, user: User = ADMIN, **asked: Any) -> Wire:
-        """Send a request, and leave its answer to be read."""
-        wire = await Wire.open(self.process.port, self.process.context)
-        self._stack.callback(wire.close)
-        return await wire.send(request(**({"authorization": f"Bearer {user.token}"} | asked)))
-
-    async def ask(self, user: User = ADMIN, **asked: Any) -> Answer:
-        """Send a request and read its answer."""
-        async with asyncio.timeout(45):
-            return await (await self.begin(user, **asked)).answer(asked.get("method", "POST"))
-
-
 Begin = Callable[..., Awaitable[Scene]]
-
-
-@pytest.fixture
-async def begin(starter: Callable[..., Process]) -> AsyncIterator[Begin]:
-    """Starts a Rancher, and a gate before it."""
-    async with AsyncExitStack() as stack:
-
-        async def start(*, timing: Timing | None = None, factor: float = 200.0, **options: Any) -> Scene:
-            clock = Clock(factor, wall_stamps=True)
-            rancher = await stack.enter_async_context(Rancher(clock=clock, timing=timing or Timing(follower_lag=0.5)))
-            given = {"roles": "gate", "rancher_url": rancher.url, "rancher_ca": rancher.ca_file} | options
-            process = await asyncio.to_thread(starter, **given)
-            return Scene(rancher, process, stack)
-
-        yield start
 
 
 async def test_a_first_install_succeeds_at_the_first_try(begin: Begin) -> None:
@@ -67,16 +29,10 @@ async def test_a_first_install_succeeds_at_the_first_try(begin: Begin) -> None:
     assert scene.rancher.record.begun(RELEASE) == 1
 
 
-async def ready(scene: Scene) -> None:
-    """Have the repository, downloaded by all."""
-    scene.rancher.add_repo()
-    await asyncio.wait_for(scene.rancher.downloaded(everywhere=True), 30)
-
-
 async def test_an_install_is_followed_to_its_end(begin: Begin) -> None:
     """until=deployed answers when the release is deployed and its extension is served, with Rancher's own answer."""
     scene = await begin()
-    await ready(scene)
+    await scene.ready()
     answer = await scene.ask(body=BODY, prefer="until=deployed")
     assert (answer.status, answer.header("preference-applied")) == (201, "until=deployed")
     app = scene.rancher.local.store.get("apps", "harvester", "cattle-ui-plugin-system")
@@ -100,7 +56,7 @@ async def test_what_does_not_get_ready_is_told_with_the_controllers_words(begin:
 async def test_ranchers_refusals_are_its_own(begin: Begin) -> None:
     """A token that Rancher does not know, a missing CSRF header and a missing right are told as Rancher tells them."""
     scene = await begin()
-    await ready(scene)
+    await scene.ready()
     stranger = await scene.ask(body=BODY, authorization="Bearer token-nobody:xyzxyzxyz")
     assert (stranger.status, stranger.json["type"]) == (401, "error")
     browser = {"cookie": f"R_SESS={ADMIN.token}; CSRF=abcdefgh", "user_agent": "Mozilla/5.0", "authorization": None}
@@ -117,7 +73,7 @@ async def test_ranchers_refusals_are_its_own(begin: Begin) -> None:
 async def test_an_asynchronous_install_is_looked_at_until_its_end(begin: Begin) -> None:
     """202 says where to look; the stream there ends with the result, and nobody else sees any of it."""
     scene = await begin()
-    await ready(scene)
+    await scene.ready()
     answer = await scene.ask(body=BODY, prefer="respond-async, until=deployed")
     assert answer.status == 202, answer.body
     where = answer.header("location") or ""
@@ -132,7 +88,7 @@ async def test_an_asynchronous_install_is_looked_at_until_its_end(begin: Begin) 
 async def test_helms_log_is_shown_where_helm_failed(begin: Begin) -> None:
     """An install that helm fails is 502 with helm's words, and its record shows the log to its owner."""
     scene = await begin()
-    await ready(scene)
+    await scene.ready()
     scene.rancher.faults.add(Step.HELM, Act.FAIL, error="Error: the chart wants more than there is")
     answer = await scene.ask(body=BODY, prefer="respond-async, until=deployed")
     where = answer.header("location") or ""
@@ -145,7 +101,7 @@ async def test_helms_log_is_shown_where_helm_failed(begin: Begin) -> None:
 async def test_other_calls_pass_to_rancher(begin: Begin) -> None:
     """Reads and writes of repositories go through as they are, links built for the host the client called."""
     scene = await begin()
-    await ready(scene)
+    await scene.ready()
     listed = await scene.ask(path="/v1/catalog.cattle.io.clusterrepos/harvester", method="GET")
     assert (listed.status, listed.json["id"]) == (200, "harvester")
     assert listed.header("via") == "1.1 status-guard"
@@ -191,7 +147,7 @@ async def test_held_callers_are_told_when_the_gate_stops(begin: Begin) -> None:
 async def test_what_is_being_sent_is_finished_first(begin: Begin) -> None:
     """An install on its way when SIGTERM comes gets Rancher's answer, and the process ends after it."""
     scene = await begin()
-    await ready(scene)
+    await scene.ready()
     scene.rancher.faults.add(Step.ANSWER, Act.SLOW, on="install", seconds=200.0)
     wire = await scene.begin(body=BODY)
     await asyncio.to_thread(scene.process.line, "install released")
@@ -215,7 +171,7 @@ async def test_a_rancher_that_is_away_does_not_make_the_gate_unready(begin: Begi
 async def test_an_install_waits_for_a_rancher_that_comes_back(begin: Begin) -> None:
     """Sent while Rancher is away, the install succeeds when it is back within the time."""
     scene = await begin()
-    await ready(scene)
+    await scene.ready()
     await scene.rancher.balancer.refuse()
     wire = await scene.begin(body=BODY)
     await asyncio.to_thread(
@@ -228,7 +184,7 @@ async def test_an_install_waits_for_a_rancher_that_comes_back(begin: Begin) -> N
 async def test_both_roles_serve_on_one_port(begin: Begin) -> None:
     """The webhook answers reviews, the gate installs, and one document describes both."""
     scene = await begin(roles="webhook,gate")
-    await ready(scene)
+    await scene.ready()
     review = await scene.ask(path="/mutate", body=make_review("both"))
     assert review.json["response"]["uid"] == "both"
     assert (await scene.ask(body=BODY)).status == 201
