@@ -25,7 +25,6 @@ READ_SECONDS: Final = 30.0
 """Without a byte of an answer that needs no work but a look-up."""
 LARGEST_HEAD: Final = 128 * 1024
 """Bytes of an answer's headers, twice what the gate takes of a request's."""
-_SWITCHING: Final = 101
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,17 +130,10 @@ class Http1:
         Raises:
             WireError: it broke off, or nothing came for so many seconds.
         """
-        try:
-            while True:
-                event = await self._event(seconds)
-                if isinstance(event, h11.Data):
-                    yield bytes(event.data)
-                elif isinstance(event, h11.EndOfMessage):
-                    self._finish()
-                    return
-        finally:
-            if not self._between:
-                self.abort()
+        while not isinstance(event := await self._event(seconds), h11.EndOfMessage):
+            if isinstance(event, h11.Data):
+                yield bytes(event.data)
+        self._finish()
 
     def _write(self, call: Call, *, streams: bool) -> None:
         """Write all of a request at once, or its head if the body is streamed after it."""
@@ -191,12 +183,9 @@ class Http1:
             raise UnwritableError("the body is not as long as its length says") from None
 
     async def _head(self, seconds: float | None) -> Head:
-        while True:
-            event = await self._event(seconds)
-            if isinstance(event, h11.Response):
-                return Head(event.status_code, tuple(event.headers.raw_items()))
-            if isinstance(event, h11.InformationalResponse) and event.status_code == _SWITCHING:
-                raise MalformedError("it switched to another protocol, which it was not asked for")
+        while not isinstance(event := await self._event(seconds), h11.Response):
+            pass  # interim answers
+        return Head(event.status_code, tuple(event.headers.raw_items()))
 
     async def _event(self, seconds: float | None) -> h11.Event:
         try:

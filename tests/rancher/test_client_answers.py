@@ -97,6 +97,13 @@ async def test_a_list_is_whole_or_none(body: bytes, expected: Any) -> None:
         assert await client.operations(PLACE, NAMESPACE, ANYBODY) == expected
 
 
+async def test_a_list_of_what_is_not_served_is_not_absent() -> None:
+    """A 404 for a list is about the kind, whatever it says: a list is never absent."""
+    for body in (b'{"kind":"Status","reason":"NotFound","details":{}}', rancher_says("NotFound", '"" not found')):
+        async with answering((NOT_FOUND, body)) as (client, _):
+            assert await client.operations(PLACE, NAMESPACE, ANYBODY) is Unread.NOT_SERVED
+
+
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a?b", "a%2fb", "A", "a b", "é", "x" * 254])
 async def test_an_impossible_name_is_absent_without_asking(name: str) -> None:
     """No name gets into a URL that Kubernetes would not give: no object has it."""
@@ -144,11 +151,12 @@ async def test_an_index_is_its_versions() -> None:
         (b'{"data":[{"id":"u-1"},{"id":"u-2"}]}', Unread.FAILED),
         (b'{"data":[{"id":"../x"}]}', Unread.FAILED),
         (b'{"data":[{"id":7}]}', Unread.FAILED),
-        (b" " * (LARGEST_USER + 1), Unread.FAILED),
+        (b'{"data":[{"id":"u-abc12"}]}'.ljust(LARGEST_USER), "u-abc12"),
+        (b'{"data":[{"id":"u-abc12"}]}'.ljust(LARGEST_USER + 1), Unread.FAILED),
     ],
 )
 async def test_a_user_is_one_user(body: bytes, expected: Any) -> None:
-    """The caller is known only where Rancher names exactly one user by an id."""
+    """The caller is known only where Rancher names exactly one user by an id, and says not much more."""
     async with answering(("200 OK", body)) as (client, _):
         assert await client.user(ANYBODY) == expected
 

@@ -15,7 +15,9 @@ from app.core.gate.installation_call import Action
 from app.core.gate.reading import Unread
 from app.gate.port import AnswerLostError, Credential, NotSentError, Place, Post, Reply
 from app.rancher.connection import OwnConnection, opened
+from app.rancher.stream import connected
 from app.rancher.upstream import Upstream
+from app.rancher.wire_errors import BrokenError
 
 TARGET = b"/v1/catalog.cattle.io.clusterrepos/harvester?action=install"
 PLACE = Place("local", "harvester")
@@ -199,6 +201,58 @@ async def test_an_answer_before_a_reset_is_an_answer() -> None:
         assert (await sending).status == 401
 
 
+async def test_what_came_before_an_end_is_read_first(tls: ssl.SSLContext | None) -> None:
+    """However a connection ended, what came before that is there to be read, and the end after it."""
+
+    async def script(peer: Peer) -> None:
+        await peer.send(b"last words")
+        await arrived.wait()
+        peer.reset()
+
+    arrived = asyncio.Event()
+    async with RawUpstream(script, tls) as server:
+        stream = await connected(server.upstream)
+        while not stream._received:
+            await stream._change()
+        arrived.set()
+        while not stream._ended:
+            await stream._change()
+        assert await stream.read(None) == b"last words"
+        if tls is None:  # TLS makes an order of it
+            with pytest.raises(BrokenError):
+                await stream.read(None)
+        stream.abort()
+
+
+async def test_space_around_a_value_is_left_out() -> None:
+    """A value arrives without the space around it, which is no part of it."""
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        assert b"\r\nA: b c\r\n" in peer.head
+        await peer.answer()
+
+    post = Post(PLACE, Action.INSTALL, TARGET, ((b"A", b" \tb c\t "),), b"")
+    async with RawUpstream(script) as server, opened(server.upstream, ignore) as connection:
+        assert (await connection.send(post)).status == 200
+
+
+async def test_leaving_ends_the_connection(tls: ssl.SSLContext | None) -> None:
+    """When the install has ended, so does its connection."""
+    gone = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.answer()
+        await peer.gone()
+        gone.set()
+
+    async with RawUpstream(script, tls) as server:
+        async with opened(server.upstream, ignore) as connection:
+            await probed(connection)
+        await gone.wait()
+
+
 async def test_interim_answers_are_no_answers(tls: ssl.SSLContext | None) -> None:
     """1xx answers before the body was read end nothing, and the answer is the one after them."""
 
@@ -260,7 +314,7 @@ async def test_a_chart_named_by_a_body_stays_in_its_parameter() -> None:
         await peer.answer()
 
     async with RawUpstream(script) as server, opened(server.upstream, ignore) as connection:
-        await connection.probe(PLACE, "a&link=index/../ é", "1\r\n#", NOBODY)
+        assert isinstance(await connection.probe(PLACE, "a&link=index/../ é", "1\r\n#", NOBODY), Reply)
 
 
 async def test_a_certificate_of_somebody_else_ends_it_before_it_begins() -> None:
@@ -294,7 +348,9 @@ async def test_a_server_that_speaks_no_tls_or_hangs_up_is_not_sent_to() -> None:
     for script in (plain, gone):
         async with RawUpstream(script) as server:
             upstream = Upstream("https", "127.0.0.1", server.port, trusting_context())
-            with pytest.raises(NotSentError, match=r"There is no connection to Rancher at https://127\.0\.0\.1:\d+: it .+\."):
+            with pytest.raises(
+                NotSentError, match=r"There is no connection to Rancher at https://127\.0\.0\.1:\d+: it .+\."
+            ):
                 async with opened(upstream, ignore):
                     pass
 

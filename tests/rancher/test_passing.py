@@ -325,6 +325,28 @@ async def test_what_came_unasked_is_nobodys_answer(passing: Passings) -> None:
         assert len(server.peers) == 2
 
 
+async def test_what_comes_late_is_nobodys_answer(passing: Passings) -> None:
+    """Bytes that come on a kept connection while nobody asks end it, and the next request goes over another."""
+    late = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.answer(b"one")
+        await late.wait()
+        await peer.answer(b"bad", "408 Request Timeout")
+        sent.set()
+        await peer.gone()
+
+    sent = asyncio.Event()
+    async with RawUpstream(script) as server:
+        to = passing(server)
+        assert await whole(to) == b"one"
+        late.set()
+        await sent.wait()
+        assert await whole(to) == b"one"
+        assert len(server.peers) == 2
+
+
 async def test_no_connection_is_told_apart_from_no_answer() -> None:
     """Where there is no connection the error says that nothing was sent."""
     to = Passing(Upstream("http", "rancher.invalid", 80, None), lambda *_: None)
