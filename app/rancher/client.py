@@ -15,7 +15,7 @@ from app.rancher import readings
 from app.rancher.connection import ACCEPT, LARGEST_OBJECT, OwnConnection, opened
 from app.rancher.helm_log import MOST_LINES, tail_of
 from app.rancher.http1 import READ_SECONDS, Call, Observe
-from app.rancher.shared import Shared
+from app.rancher.kept import Shared
 from app.rancher.upstream import Upstream
 from app.rancher.wire_errors import BrokenError, WireError
 

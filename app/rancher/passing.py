@@ -13,7 +13,7 @@ from typing import Final
 from app.gate.port import AnswerLostError, Headers, NotSentError
 from app.rancher.connection import LONGEST_ANSWER_SECONDS
 from app.rancher.http1 import Call, Head, Http1, Observe
-from app.rancher.shared import Shared
+from app.rancher.kept import Shared
 from app.rancher.upstream import Upstream
 from app.rancher.wire_errors import BrokenError, UnconnectedError, WireError
 
