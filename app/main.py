@@ -142,8 +142,8 @@ async def _run(process: Process, ops_socket: socket.socket, drain: float) -> Non
     hurried = asyncio.create_task(hurry.wait())
     if stop.is_set():
         await _first(hurried, asyncio.create_task(asyncio.sleep(drain)))
-    abandoned = asyncio.create_task(_abandoned(process))
     draining = asyncio.create_task(process.drain())
+    abandoned = asyncio.create_task(_abandoned(process, draining))
     for server, task in ((main, main_task), (ops, ops_task)):
         server.should_exit = True
         await _first(hurried, abandoned, task)
@@ -161,8 +161,9 @@ async def _run(process: Process, ops_socket: socket.socket, drain: float) -> Non
     log.info("stopped")
 
 
-async def _abandoned(process: Process) -> None:
+async def _abandoned(process: Process, draining: asyncio.Task[None]) -> None:
     """Wait until nothing is in flight, and for as long again as callers have to close their connections."""
+    await asyncio.wait([draining])
     while process.in_flight:  # noqa: ASYNC110 - an event would have to be kept for every request
         await asyncio.sleep(0.1)
     await asyncio.sleep(LINGER)

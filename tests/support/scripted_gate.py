@@ -47,6 +47,8 @@ class ScriptedGate:
         self.requests: list[InstallRequest] = []
         self.installs: list[Install] = []
         self.refusal: NotTaken | None = None
+        self.slow: asyncio.Event | None = None
+        """What taking on waits for."""
         self.ends: Callable[[Install], None] = lambda _: None
         self.index: asyncio.Event = asyncio.Event()
         self.index_reads: list[tuple[Place, Credential, float]] = []
@@ -55,6 +57,8 @@ class ScriptedGate:
     async def submit(self, request: InstallRequest) -> Install | NotTaken:
         """Take it on."""
         self.requests.append(request)
+        if self.slow:
+            await self.slow.wait()
         if self.refusal:
             return self.refusal
         made = Install(progress(request, f"{len(self.installs):032x}"))

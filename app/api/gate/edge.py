@@ -11,7 +11,7 @@ from app.api.gate.holding import Holding
 from app.api.gate.index import HeldIndex
 from app.api.gate.installs import Installs
 from app.api.gate.passing import Passing, Upstream
-from app.api.gate.receiving import Bodies
+from app.api.gate.receiving import MOST_KEPT, Bodies
 from app.api.gate.reception import Reception
 from app.api.gate.telemetry import GateTelemetry
 from app.api.gate.view import Pages
@@ -31,6 +31,7 @@ class Edge:
         telemetry: counts.
         hold_index: seconds for which reads of an index are held; 0 for not at all.
         most_held: reads held at once.
+        most_body_bytes: that the bodies of living installs take together.
         silence: seconds between two signs of life on a stream.
         pages: makes pages; browsers get JSON without it.
     """
@@ -42,6 +43,7 @@ class Edge:
     telemetry: GateTelemetry
     hold_index: float = 0.0
     most_held: int = 10_000
+    most_body_bytes: int = MOST_KEPT
     silence: float = SILENCE
     pages: Pages | None = None
 
@@ -53,7 +55,7 @@ class Edge:
         """
         installs = Installs(self.engine, self.reception, Logs(self.rancher), self.pages)
         passing = Passing(self.upstream, self.reception, self.telemetry)
-        holding = Holding(self.engine, self.reception, Bodies(), self.silence)
+        holding = Holding(self.engine, self.reception, Bodies(most_kept=self.most_body_bytes), self.silence)
         index = HeldIndex(self.engine, self.reception, passing, self.hold_index, self.most_held)
         return GateFront(self.reception, holding, index, passing, _Documented(installs, admission))
 

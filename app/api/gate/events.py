@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 from msgspec import Raw, json
 
-from app.api.admission import Send
+from app.api.admission import ClientGoneError, Send
 from app.api.deadline import Deadline
 from app.api.gate.problems import OWN
 from app.api.gate.writing import Written
@@ -19,6 +19,7 @@ from app.core.gate.forwarding import Header
 from app.core.gate.preferences import EVENT_STREAM
 from app.gate.install import Install
 from app.gate.progress import Phase
+from app.telemetry import log
 
 SILENCE: Final = 10.0
 """Seconds between two signs of life: a sixth of nginx's read timeout."""
@@ -75,7 +76,7 @@ class Events:
         """Send what changes until the install has ended, then the result.
 
         Raises:
-            TimeoutError: the reader does not read.
+            ClientGoneError: the reader does not read.
         """
         await self._begin()
         seen = -1
@@ -94,5 +95,9 @@ class Events:
         await self._write(result(conclude()), last=True)
 
     async def _write(self, data: bytes, *, last: bool = False) -> None:
-        with Deadline(PATIENCE):
-            await self._send({"type": "http.response.body", "body": data, "more_body": not last})
+        try:
+            with Deadline(PATIENCE):
+                await self._send({"type": "http.response.body", "body": data, "more_body": not last})
+        except TimeoutError:
+            log.warning("an event was not read in time; the connection ends")
+            raise ClientGoneError from None

@@ -1,6 +1,8 @@
 """POST …?action=install|upgrade: held until it can succeed, and answered with what became of it."""
 
 import asyncio
+from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from msgspec.structs import replace
@@ -12,7 +14,7 @@ from app.api.gate.attending import Attending
 from app.api.gate.events import SILENCE, Events
 from app.api.gate.outcomes import accepted, as_it_came, concluded, location, not_ready, not_taken, preferred
 from app.api.gate.problems import refused
-from app.api.gate.receiving import Bodies
+from app.api.gate.receiving import NO_ROOM, Bodies
 from app.api.gate.reception import Reception
 from app.api.gate.writing import Written
 from app.core.gate import body, preferences
@@ -33,6 +35,16 @@ GRACE: Final = 1.0
 """Seconds after a caller's time in which the engine's own answer is still the one to give: it knows more."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """An install as it was asked for, before anybody was asked about it."""
+
+    arrived: Arrived
+    post: Post
+    body: InstallBody
+    preferences: Preferences
+
+
 class Holding:
     """Answers installs and upgrades.
 
@@ -48,9 +60,30 @@ class Holding:
         self._reception = reception
         self._bodies = bodies
         self._silence = silence
+        self._waiting: set[asyncio.Task[None]] = set()
 
     async def answer(self, call: InstallCall, scope: Scope, receive: Receive, send: Send) -> Written | None:
         """Answer one call; None where the answer was a stream, and is sent."""
+        asked = await self._read(call, scope, receive)
+        if isinstance(asked, Written):
+            return asked
+        wishes = asked.preferences
+        size = len(asked.post.body)
+        with Attending(receive):
+            install = await self._submitted(asked)
+            del asked  # of those who share an install, one body is enough
+            if isinstance(install, Written):
+                return install
+            try:
+                if wants_events(values(scope["headers"], b"accept")):
+                    await self._stream(install, wishes, send)
+                    return None
+                return await self._outcome(install, wishes)
+            finally:
+                install.leave()
+                self._free(install, size)
+
+    async def _read(self, call: InstallCall, scope: Scope, receive: Receive) -> _Asked | Written:
         arrived = self._reception.arrive(scope)
         if isinstance(arrived, Refusal):
             return refused(arrived)
@@ -63,34 +96,48 @@ class Holding:
         read = body.read(raw)
         if isinstance(read, Refusal):
             return refused(read, close=False)
-        wishes = preferences.read(values(headers, b"prefer"))
         post = Post(_place(call), call.action, target(scope), arrived.forwarded.headers, raw)
-        with Attending(receive):
-            install = await self._submitted(arrived, post, read, wishes)
-            if isinstance(install, Written):
-                return install
-            try:
-                if wants_events(values(headers, b"accept")):
-                    await self._stream(install, wishes, send)
-                    return None
-                return await self._outcome(install, wishes)
-            finally:
-                install.leave()
+        return _Asked(arrived, post, read, preferences.read(values(headers, b"prefer")))
 
-    async def _submitted(
-        self, arrived: Arrived, post: Post, read: InstallBody, wishes: Preferences
-    ) -> Install | Written:
+    async def _submitted(self, asked: _Asked) -> Install | Written:
+        arrived, wishes, size = asked.arrived, asked.preferences, len(asked.post.body)
         user = await self._reception.user(arrived, max(wishes.hold, LEAST_PATIENCE))
         if isinstance(user, Written):
             return user
-        request = InstallRequest(post, read, arrived.credential, arrived.caller, wishes, user)
+        if not self._bodies.keep(size):
+            return not_taken(NO_ROOM)
+        request = InstallRequest(asked.post, asked.body, arrived.credential, arrived.caller, wishes, user)
         submitting = asyncio.create_task(self._engine.submit(request))
         try:
             install = await asyncio.shield(submitting)
         except asyncio.CancelledError:  # whoever goes just now leaves what they are taken on for a moment later
-            submitting.add_done_callback(_left)
+            submitting.add_done_callback(partial(self._left, size))
             raise
-        return not_taken(install) if isinstance(install, NotTaken) else install
+        if isinstance(install, NotTaken):
+            self._bodies.free(size)
+            return not_taken(install)
+        return install
+
+    def _left(self, size: int, submitting: asyncio.Task[Install | NotTaken]) -> None:
+        install = submitting.result()
+        if isinstance(install, NotTaken):
+            self._bodies.free(size)
+        else:
+            install.leave()
+            self._free(install, size)
+
+    def _free(self, install: Install, size: int) -> None:
+        """Count the body no more, as soon as the install does not need it."""
+        if install.progress.phase is Phase.ENDED:
+            self._bodies.free(size)
+        else:
+            waiting = asyncio.create_task(self._free_after(install, size))
+            self._waiting.add(waiting)
+            waiting.add_done_callback(self._waiting.discard)
+
+    async def _free_after(self, install: Install, size: int) -> None:
+        await install.ended()
+        self._bodies.free(size)
 
     async def _stream(self, install: Install, wishes: Preferences, send: Send) -> None:
         where = location(install.progress).encode()
@@ -112,14 +159,6 @@ class Holding:
                 return as_it_came(install.reply, preferred(replace(wishes, until_deployed=False)))
             await install.ended()
         return concluded(install, wishes, self._reception.now())
-
-
-def _left(submitting: asyncio.Task[Install | NotTaken]) -> None:
-    if submitting.cancelled() or submitting.exception() is not None:
-        return
-    install = submitting.result()
-    if isinstance(install, Install):
-        install.leave()
 
 
 def _place(call: InstallCall) -> Place:

@@ -1,12 +1,14 @@
 """A held POST: what comes of waiting, as the answer to it."""
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
 from gate_wire import BODY, INSTALL
 
 from app.core.gate.readiness import Check, CheckId, Outcome
+from app.gate.limits import TOO_MANY
 from app.gate.port import Reply
 from app.gate.progress import Answered, Cancelled, NotReady, Phase
 
@@ -112,3 +114,37 @@ async def test_what_is_being_sent_is_waited_for(gate: Any) -> None:
     install.reply = CREATED
     install.end(Answered(201, ("cattle-ui", "helm-operation-abcde")))
     assert (await waiting).status == 201
+
+
+async def test_bodies_together_are_bounded(begin: Any) -> None:
+    """Beyond what the bodies of living installs may take there is 429, and room again when one of them ends."""
+    size = len(json.dumps(BODY))
+    gate = await begin(most_body_bytes=2 * size)
+    for _ in range(2):
+        assert (await gate.ask(body=BODY, prefer="respond-async")).status == 202
+    (await gate.ask(body=BODY, prefer="respond-async")).assert_problem(429, "too-many-installs")
+    gate.engine.installs[0].end(Cancelled())
+    assert (await gate.ask(body=BODY, prefer="respond-async")).status == 202
+
+
+async def test_a_refused_install_leaves_nothing_behind(begin: Any) -> None:
+    """A caller who is refused, or goes while the engine takes them on, takes no room."""
+    gate = await begin(most_body_bytes=len(json.dumps(BODY)))
+    gate.engine.refusal = TOO_MANY
+    for _ in range(2):
+        (await gate.ask(body=BODY)).assert_problem(429, "too-many-installs")
+    gate.engine.refusal = None
+    gate.engine.slow = asyncio.Event()
+    wire = await gate.begin(body=BODY)
+    async with asyncio.timeout(30):
+        while len(gate.engine.requests) < 3:
+            await gate.ask("/openapi.json", method="GET")
+        wire.close()
+        while gate.scene.reception.in_flight:
+            await gate.ask("/openapi.json", method="GET")
+    gate.engine.slow.set()
+    install = await gate.engine.submitted()
+    await asyncio.wait_for(install.ended(), 30)
+    gate.engine.slow = None
+    gate.engine.ends = lambda install: install.end(Cancelled())
+    assert (await gate.ask(body=BODY)).status == 409
