@@ -5,10 +5,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
+import pytest
 from gate_process import Scene
 from gate_wire import BODY
 from raw_client import make_review
+from server_process import Pki
 
 from app.roles.webhook import CONNECTIONS
 from tests.rancher import ADMIN, DNS, JANE, RIVAL, Act, Outage, Release, Step, Timing
@@ -155,6 +158,48 @@ async def test_what_is_being_sent_is_finished_first(begin: Begin) -> None:
     assert (await wire.answer()).status == 201
     assert await asyncio.to_thread(scene.process.ended) == 0
     assert scene.rancher.record.begun(RELEASE) == 1
+
+
+async def test_an_asynchronous_install_on_its_way_is_finished_first(begin: Begin, tmp_path: Path) -> None:
+    """SIGTERM waits for a POST that no caller waits for any more, and the journal knows what became of it."""
+    scene = await begin(journal=tmp_path / "journal")
+    await scene.ready()
+    scene.rancher.faults.add(
+        Step.ANSWER, Act.SLOW, on="install", seconds=2000.0
+    )  # longer than callers are lingered for
+    answer = await scene.ask(body=BODY, prefer="respond-async")
+    assert answer.status == 202
+    await asyncio.to_thread(scene.process.line, "install released")
+    scene.process.signal(signal.SIGTERM)
+    assert await asyncio.to_thread(scene.process.ended) == 0
+    assert scene.process.line("install ended")["outcome"] == "answered"
+    assert '"kind":"answered"' in (tmp_path / "journal").read_text()
+    assert scene.rancher.record.begun(RELEASE) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({}, "the gate role needs --rancher-url (or STATUS_GUARD_RANCHER_URL)"),
+        ({"rancher_url": "https://rancher.test", "client_ca": "ca.crt"}, "--client-ca does not go with the gate role"),
+        ({"rancher_url": "https://rancher.test", "rancher_ca": "/none.crt"}, "Rancher's CA /none.crt cannot be read"),
+        ({"rancher_url": "https://rancher.test", "journal": "/none/j"}, "cannot use the journal /none/j: No such file"),
+        ({"rancher_url": "https://u:hunter2@rancher.test"}, "without user, path, query or fragment"),
+    ],
+)
+def test_what_cannot_be_served_is_said(
+    options: dict[str, str], words: str, pki: Pki, environment: dict[str, str]
+) -> None:
+    """Settings that cannot work end with exit code 2 and one text that says what to do."""
+    given = {"roles": "gate", "port": 0, "ops_port": 0, "tls_cert": pki.certificate, "tls_key": pki.key} | options
+    typed = [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+    result = subprocess.run(
+        [sys.executable, "-m", "app", "serve", *typed], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (result.returncode, result.stdout) == (2, "")
+    assert words in result.stderr
+    assert "Traceback" not in result.stderr
+    assert "hunter2" not in result.stderr
 
 
 async def test_a_rancher_that_is_away_does_not_make_the_gate_unready(begin: Begin) -> None:
