@@ -15,7 +15,7 @@ from app.rancher import readings
 from app.rancher.connection import ACCEPT, LARGEST_OBJECT, OwnConnection, opened
 from app.rancher.helm_log import MOST_LINES, tail_of
 from app.rancher.http1 import READ_SECONDS, Call, Observe
-from app.rancher.kept import Shared
+from app.rancher.kept import Kept
 from app.rancher.upstream import Upstream
 from app.rancher.wire_errors import BrokenError, WireError
 
@@ -41,11 +41,11 @@ class RancherClient:
     def __init__(self, upstream: Upstream, observe: Observe) -> None:
         self._upstream = upstream
         self._observe = observe
-        self._shared = Shared(upstream, observe)
+        self._kept = Kept(upstream, observe)
 
     def close(self) -> None:
         """Hang up on all that is shared."""
-        self._shared.close()
+        self._kept.close()
 
     def connect(self) -> AbstractAsyncContextManager[OwnConnection]:
         """A connection of one's own, freshly made; entering raises ``NotSentError`` if none can be had."""
@@ -100,7 +100,7 @@ class RancherClient:
         headers = (*credential.headers, (b"Accept", b"text/plain, application/json"))
         call = Call("log", b"GET", target, headers)
         try:
-            async with self._shared.lent(fresh=True) as http:
+            async with self._kept.lent(fresh=True) as http:
                 head = await http.ask(call)
                 text = await tail_of(http.parts(call.seconds))
         except WireError:
@@ -144,14 +144,14 @@ class RancherClient:
 
     async def _attempted(self, call: Call, most: int) -> Reply:
         """A read is repeated (RFC 9110, 9.2.2) where a kept connection turns out to have ended meanwhile."""
-        async with self._shared.lent() as http:
+        async with self._kept.lent() as http:
             kept = http.exchanges > 0
             try:
                 return await http.whole(call, most)
             except BrokenError:
                 if not kept or call.method != b"GET":
                     raise
-        async with self._shared.lent(fresh=True) as http:
+        async with self._kept.lent(fresh=True) as http:
             return await http.whole(call, most)
 
 

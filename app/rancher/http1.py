@@ -106,7 +106,9 @@ class Http1:
 
         Raises:
             WireError: there is no answer.
-            Exception: what the body raised; the request is left unfinished and the connection ended.
+            Exception: what the body raised; the request is left unfinished.
+
+        After either of them, or without having read all parts, the connection is of no use but to be ended.
         """
         if not self._between:
             raise BrokenError("it ended the connection")
@@ -117,9 +119,6 @@ class Http1:
             self._write(call, streams=body is not None)
             head = await (self._uploaded(body, call.seconds) if body else self._head(call.seconds))
             status = head.status
-        except BaseException:
-            self.abort()
-            raise
         finally:
             self._observe(call.what, monotonic() - began, status)
         return head

@@ -1,6 +1,6 @@
 """Connections that are kept for whoever asks next."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from time import monotonic
 from typing import Final
@@ -14,12 +14,19 @@ KEPT_SECONDS: Final = 15.0
 """Well below the 60 s and more after which Rancher and proxies hang up, so that few requests meet that."""
 
 
-class Shared:
-    """Connections for requests that may be repeated; close them in the end."""
+class Kept:
+    """Connections for requests that may be repeated; close them in the end.
 
-    def __init__(self, upstream: Upstream, observe: Observe) -> None:
+    Args:
+        upstream: to whom.
+        observe: told of every exchange.
+        clock: seconds.
+    """
+
+    def __init__(self, upstream: Upstream, observe: Observe, clock: Callable[[], float] = monotonic) -> None:
         self._upstream = upstream
         self._observe = observe
+        self._clock = clock
         self._kept: list[tuple[float, Http1]] = []
         self._closed = False
 
@@ -39,7 +46,7 @@ class Shared:
             yield connection
         finally:
             if len(self._kept) < MOST_KEPT and not self._closed and await connection.is_idle():
-                self._kept.append((monotonic() + KEPT_SECONDS, connection))
+                self._kept.append((self._clock() + KEPT_SECONDS, connection))
             else:
                 connection.abort()
 
@@ -51,7 +58,7 @@ class Shared:
 
     async def _taken(self) -> Http1 | None:
         """The one that was used last; the others grow old and go."""
-        while self._kept and self._kept[0][0] < monotonic():
+        while self._kept and self._kept[0][0] < self._clock():
             self._kept.pop(0)[1].abort()
         while self._kept:
             _, connection = self._kept.pop()

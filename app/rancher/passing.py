@@ -13,7 +13,7 @@ from typing import Final
 from app.gate.port import AnswerLostError, Headers, NotSentError
 from app.rancher.connection import LONGEST_ANSWER_SECONDS
 from app.rancher.http1 import Call, Head, Http1, Observe
-from app.rancher.kept import Shared
+from app.rancher.kept import Kept
 from app.rancher.upstream import Upstream
 from app.rancher.wire_errors import BrokenError, UnconnectedError, WireError
 
@@ -46,11 +46,11 @@ class Passing:
     """
 
     def __init__(self, upstream: Upstream, observe: Observe) -> None:
-        self._shared = Shared(upstream, observe)
+        self._kept = Kept(upstream, observe)
 
     def close(self) -> None:
         """Hang up on all connections that are kept."""
-        self._shared.close()
+        self._kept.close()
 
     @asynccontextmanager
     async def passed(
@@ -82,7 +82,7 @@ class Passing:
         try:
             if body is None and call.method in _REPEATABLE and (begun := await self._over_kept(call, ends)):
                 return begun
-            http = await ends.enter_async_context(self._shared.lent(fresh=True))
+            http = await ends.enter_async_context(self._kept.lent(fresh=True))
             return http, await http.ask(call, body)
         except UnconnectedError as error:
             raise NotSentError(f"There is no connection to Rancher: {error}.") from None
@@ -91,7 +91,7 @@ class Passing:
 
     async def _over_kept(self, call: Call, ends: AsyncExitStack) -> tuple[Http1, Head] | None:
         """Ask over a connection that is kept, or a new one; None if it was kept, and had ended."""
-        http = await ends.enter_async_context(self._shared.lent())
+        http = await ends.enter_async_context(self._kept.lent())
         kept = http.exchanges > 0
         try:
             return http, await http.ask(call)

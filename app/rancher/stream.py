@@ -48,11 +48,7 @@ async def connected(upstream: Upstream, seconds: float = CONNECT_SECONDS) -> "St
             assert secured is not None
             stream.secured(secured)
     except OSError as error:
-        stream.abort()
         raise UnconnectedError(_why(error, seconds)) from None
-    except BaseException:
-        stream.abort()
-        raise
     return stream
 
 
