@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from guarded_cluster import Answer, Cluster, crd, dismissed, tokens, with_an_older_version
 from kube_version import VERSION
+from policy_server import Api, policy_server, prepare
 from rbac_server import rbac_server
 from server_process import Pki, Process
 
@@ -84,6 +85,14 @@ def open_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         )
         yield cluster
         cluster.close()
+
+
+@pytest.fixture(scope="session")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """An API server with every guard of the case table in every form that is exported, none of which can be called."""
+    with policy_server(tmp_path_factory.mktemp("api")) as found:
+        prepare(found)
+        yield found
 
 
 @pytest.fixture(scope="session")

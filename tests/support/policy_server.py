@@ -5,6 +5,7 @@ is a closed port, with failurePolicy Fail: a write that matches fails with "fail
 """
 
 import itertools
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,8 +14,9 @@ from typing import Any
 
 import httpx
 from api_server import api_server, until
-from case_table import FOLDER
+from case_table import FOLDER, Row
 from kube_version import VERSION, exported_forms
+from ways_to_write import PUT, WAYS, turn
 
 from app.core.export import map as mutating_policies
 from app.core.export import vap, webhook
@@ -47,6 +49,13 @@ def plain(thing: Any, name: str) -> dict[str, Any]:
     return kept | {"name": name, "namespace": NAMESPACE}
 
 
+def ways(row: Row) -> list[str]:
+    """The ways in which a client can make a row's write."""
+    request = row.review["request"]
+    before, after = ({**request[key], "metadata": plain(request[key], "a")} for key in ("oldObject", "object"))
+    return [way for way in WAYS if turn(before, after, way)]
+
+
 @dataclass
 class Api:
     """The server, spoken to as an administrator who writes in others' names."""
@@ -57,9 +66,11 @@ class Api:
         """One request; the answer as it came."""
         headers = [("Impersonate-User", user)] if user else []
         headers += [("Impersonate-Group", group) for group in groups]
-        return self.client.request(method, path, json=body, headers=headers, params=query)
+        headers += [("Content-Type", query.pop("content_type", "application/json"))]
+        content = None if body is None else json.dumps(body)
+        return self.client.request(method, path, content=content, headers=headers, params=query)
 
-    def write(self, form: str, stem: str, old: Any, new: Any, **how: Any) -> httpx.Response | None:
+    def write(self, form: str, stem: str, old: Any, new: Any, way: str = PUT, **who: Any) -> httpx.Response | None:
         """Store an object, then write another over it in a dry run; ``None`` if it could not be stored as it is."""
         guard = GUARDS[stem]
         kind = guard.target.resource[:-1].capitalize()
@@ -75,9 +86,16 @@ class Api:
         if "deletionTimestamp" in old["metadata"]:
             self.send("DELETE", f"{collection}/{name}")
             stored = self.send("GET", f"{collection}/{name}")
-        version = {"resourceVersion": stored.json()["metadata"]["resourceVersion"]}
         path = f"{collection}/{name}/status" if guard.target.status_subresource else f"{collection}/{name}"
-        return self.send("PUT", path, {**new, **of, "metadata": plain(new, name) | version}, dryRun="All", **how)
+        return self.write_over(stored.json(), {**new, **of}, path, way, dryRun="All", **who)
+
+    def write_over(self, stored: Any, new: Any, path: str, way: str, **who: Any) -> httpx.Response:
+        """Turn a stored object into another, in one of the ways that there are."""
+        name, version = stored["metadata"]["name"], {"resourceVersion": stored["metadata"]["resourceVersion"]}
+        before, after = ({**one, "metadata": plain(one, name) | version} for one in (stored, new))
+        found = turn(before, after, way)
+        assert found is not None, f"no {way} can say this"
+        return self.send(found.method, path, found.body, content_type=found.content_type, **found.query, **who)
 
     def create(self, path: str, body: Any) -> None:
         """Create something, which has to work."""

@@ -37,7 +37,7 @@ class Bounds:
 
     One expression may cost 1,000,000 units (k8s.io/apiserver, PerCallLimit). Comparing two lists of n items by key
     costs about n * n, a map's key some 15; both limits are shared by all lists and maps of one expression.
-    tests/cluster/test_export_cel.py holds the largest of both against a real API server.
+    tests/cluster/test_export_limits.py holds the largest of both against a real API server.
     """
 
     items: int
