@@ -50,6 +50,10 @@ quick: .venv/.dev ## The inner loop: lint, then the tests that start no process
 	$(BIN)/ruff check --quiet .
 	$(BIN)/pytest -q -x tests/core tests/rules
 
+.PHONY: chaos
+chaos: .venv/.dev ## Ten thousand lives of the gate by chance; CHAOS_FROM=N begins at another seed
+	CHAOS_RUNS=10000 $(BIN)/python -m pytest tests/gate/test_chaos.py
+
 .PHONY: lint
 lint: .venv/.dev ## ruff: every rule but the commented ignore list, and formatting
 	$(BIN)/ruff check .

@@ -2,9 +2,7 @@
 
 import json
 import random
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
 
 import virtual_time
 from virtual_rancher import WHO, User, VirtualRancher
@@ -32,6 +30,9 @@ class Seen:
 
     calls: list[tuple[str, str, object]] = field(default_factory=list)
     faults: list[BaseException] = field(default_factory=list)
+    open: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Releases with a POST of which it is not known what came of it."""
+    wrong: list[str] = field(default_factory=list)
 
     def of(self, what: str) -> list[object]:
         """What was told of one kind."""
@@ -51,10 +52,18 @@ class Seen:
     def released(self, progress: Progress, waited: float) -> None:
         """Sent."""
         self._note("released", progress, waited)
+        for key in _releases(progress):
+            if key in self.open:
+                self.wrong.append(f"{progress.id} was sent before it was known what came of {self.open[key]}")
+            self.open[key] = progress.id
+
+    def _close(self, progress: Progress) -> None:
+        self.open = {key: identity for key, identity in self.open.items() if identity != progress.id}
 
     def retried(self, progress: Progress, cause: str) -> None:
         """Came to nothing."""
         self._note("retried", progress, cause)
+        self._close(progress)
 
     def settling(self, progress: Progress, cause: str) -> None:
         """Lost."""
@@ -63,6 +72,7 @@ class Seen:
     def following(self, progress: Progress) -> None:
         """Accepted."""
         self._note("following", progress)
+        self._close(progress)
 
     def nudged(self, progress: Progress, result: Nudged) -> None:
         """Nudged."""
@@ -71,11 +81,16 @@ class Seen:
     def ended(self, progress: Progress, waited: float) -> None:
         """Ended."""
         self._note("ended", progress, waited)
+        self._close(progress)
 
     def broke(self, progress: Progress, error: BaseException) -> None:
         """A fault of the engine."""
         del progress
         self.faults.append(error)
+
+
+def _releases(progress: Progress) -> list[tuple[str, str]]:
+    return [(progress.namespace, chart.release) for chart in progress.charts if chart.release]
 
 
 @dataclass
@@ -138,9 +153,7 @@ class Scene:
 
     def start(self) -> Gate:
         """A process; one that starts after another one knows what the journal says."""
-        past: Iterable[tuple[Progress, datetime]] = [
-            (progress, ended or virtual_time.now()) for progress, ended in replayed(self.journal.lines)
-        ]
+        past = [(progress, ended or virtual_time.now()) for progress, ended in replayed(self.journal.lines)]
         return Gate(
             self.rancher,
             virtual_time.clock(),
@@ -155,9 +168,8 @@ class Scene:
         """An install request; ``who`` is the name in Rancher's record."""
         chart = {"chartName": self.repository.chart, "version": self.repository.version, "releaseName": "demo"}
         chart |= {key: value for key, value in changed.items() if key in {"chartName", "version", "releaseName"}}
-        raw = json.dumps(
-            {"namespace": NAMESPACE, "charts": [chart], "timeout": changed.get("timeout", "600s")}
-        ).encode()
+        wanted = {"namespace": NAMESPACE, "charts": [chart], "timeout": changed.get("timeout", "600s")}
+        raw = json.dumps(wanted).encode()
         read = bodies.read(raw)
         assert isinstance(read, bodies.InstallBody), read
         bearer = f"Bearer {user}".encode()

@@ -7,6 +7,7 @@ Rancher's steps, that a handler goes on when its caller has gone, and that every
 import asyncio
 import json
 import random
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from virtual_releases import Releases, Wish
-from virtual_repository import Replica, Repository, api_error, server_error
+from virtual_repository import Replica, Repository, State, api_error, server_error
 from virtual_time import seconds
 
 from app.core.gate.reading import Unread
@@ -78,6 +79,11 @@ class VirtualRancher:
     """Seconds that a handler takes."""
     latency: float = 0.01
     posts: list[tuple[float, str]] = field(default_factory=list)
+    posting: Counter[str] = field(default_factory=Counter)
+    """POSTs that wait for their answer, by release."""
+    posted: asyncio.Event = field(default_factory=asyncio.Event)
+    wrong: list[str] = field(default_factory=list)
+    """What the gate must never do, and did."""
     reads: int = 0
     indexes: int = 0
     probes: int = 0
@@ -228,6 +234,8 @@ class VirtualConnection:
     rancher: VirtualRancher
     own: Replica
     made: float
+    probed: State | None = None
+    """What the replica knew when it was asked for the chart."""
 
     def _at(self) -> Replica | None:
         replica = self.rancher.replica() if self.rancher.l7 else self.own
@@ -249,6 +257,7 @@ class VirtualConnection:
         missing = self.rancher.repository_.lookup(replica, chart, version)
         if missing is not None:
             return Reply(missing[0], (), missing[1])
+        self.probed = self.rancher.repository_.seen_by(replica)
         return Reply(200, (), json.dumps({"chart": {"name": chart, "version": version}}).encode())
 
     async def send(self, post: Post) -> Reply:
@@ -263,10 +272,25 @@ class VirtualConnection:
         if replica is None or way == "not sent":
             raise NotSentError("the connection had ended")
         rancher.posts.append((seconds(), who))
-        await asyncio.sleep(rancher.latency)
-        if dict(post.headers)[b"authorization"] not in rancher.users:
-            return UNAUTHORIZED
-        return await _WAYS[way](rancher, wish, replica)
+        rancher.posted.set()
+        self._check(replica, wish)
+        rancher.posting[wish.release] += 1
+        try:
+            await asyncio.sleep(rancher.latency)
+            if rancher.user_of(Credential((post.headers[0],))) is None:
+                return UNAUTHORIZED
+            return await _WAYS[way](rancher, wish, replica)
+        finally:
+            rancher.posting[wish.release] -= 1
+
+    def _check(self, replica: Replica, wish: Wish) -> None:
+        rancher = self.rancher
+        if wish.release and rancher.posting[wish.release]:
+            rancher.wrong.append(f"{wish.who} was sent while another POST of its release was under way")
+        known = rancher.repository_.seen_by(replica)
+        missing = rancher.repository_.lookup(replica, wish.chart, wish.version)
+        if rancher.repository_.kind == "git" and not rancher.l7 and missing and self.probed in {None, known}:
+            rancher.wrong.append(f"{wish.who} was sent to a replica that had not been asked: {missing[1]!r}")
 
 
 async def _works(rancher: VirtualRancher, wish: Wish, replica: Replica) -> Reply:

@@ -32,6 +32,7 @@ class Operation:
 
     name: str
     wish: Wish
+    created: float
     state: str = "empty"  # running, succeeded, failed
 
     def shown(self) -> dict[str, Any]:
@@ -96,7 +97,7 @@ class Releases:
 
     def start(self, wish: Wish) -> Operation:
         """Start helm, and create the Operation, without a status as yet."""
-        operation = Operation(f"helm-operation-{next(self.numbers)}", wish)
+        operation = Operation(f"helm-operation-{next(self.numbers)}", wish, seconds())
         self.operations.append(operation)
         task = asyncio.create_task(self._helm(operation))
         self.helms.add(task)

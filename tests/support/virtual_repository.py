@@ -37,7 +37,7 @@ class Replica:
     since: float = 0.0
 
 
-@dataclass
+@dataclass(frozen=True)
 class State:
     """What is stored of the repository at one time."""
 
@@ -106,16 +106,16 @@ class Repository:
         self.changed.set()
 
     async def lead(self) -> None:
-        """Reconcile, as the leader does, for ever."""
-        await asyncio.sleep(self.course.created)
-        self.store(State())
-        failures = self.course.failures
+        """Reconcile, as the leader does, for ever; a leader that follows another one begins with a download."""
+        if not self.history:
+            await asyncio.sleep(self.course.created)
+            self.store(State())
         while True:
             self.changed.clear()
             generation = self.state.generation
             await asyncio.sleep(self.course.clone)
-            failures -= 1
-            if failures >= 0:
+            self.course.failures -= 1
+            if self.course.failures >= 0:
                 self._failed(generation)
                 wait = self.course.back_off
             else:

@@ -76,7 +76,12 @@ def clock() -> LoopClock:
 
 def now() -> datetime:
     """The time of day."""
-    return BEGINNING + timedelta(seconds=seconds())
+    return moment(seconds())
+
+
+def moment(since: float) -> datetime:
+    """The time of day at a second."""
+    return BEGINNING + timedelta(seconds=since)
 
 
 def seconds() -> float:
@@ -84,6 +89,6 @@ def seconds() -> float:
     return asyncio.get_running_loop().time()
 
 
-def stamp(moment: float) -> str:
+def stamp(since: float) -> str:
     """A moment as Kubernetes writes it."""
-    return (BEGINNING + timedelta(seconds=moment)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment(since).strftime("%Y-%m-%dT%H:%M:%SZ")
