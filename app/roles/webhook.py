@@ -70,6 +70,7 @@ class Webhook:
         elif rules.outcome == "refused":
             log.error("rules refused; the earlier set stays in force", mistakes=str(self.rules.last_error).splitlines())
 
+
 class Documented:
     """The FastAPI application, made when it is first asked for.
 
