@@ -114,7 +114,7 @@ class Wire:
         elif lengths:
             body = await self.reader.readexactly(int(lengths[0]))
         else:
-            body = b"".join([part async for part in self.chunks()])
+            body = await self.rest()
         return Answer(status, headers, body)
 
     async def chunks(self) -> AsyncIterator[bytes]:
@@ -129,6 +129,10 @@ class Wire:
             if found := parsed(chunk.rstrip(b"\n")):
                 return found
         raise EOFError
+
+    async def rest(self) -> bytes:
+        """What is left of a body in chunks, to its end."""
+        return b"".join([part async for part in self.chunks()])
 
     async def ended(self) -> bool:
         """Whether the server ends the connection, without another byte."""

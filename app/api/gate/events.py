@@ -62,12 +62,16 @@ class Events:
         send: of the request.
         headers: what the response has beside those of every stream.
         silence: seconds between two signs of life.
+        patience: seconds that a reader may take for one event.
     """
 
-    def __init__(self, send: Send, headers: tuple[Header, ...] = (), silence: float = SILENCE) -> None:
+    def __init__(
+        self, send: Send, headers: tuple[Header, ...] = (), silence: float = SILENCE, patience: float = PATIENCE
+    ) -> None:
         self._send = send
         self._headers = headers
         self._silence = silence
+        self._patience = patience
 
     async def _begin(self) -> None:
         await self._send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, *self._headers]})
@@ -96,7 +100,7 @@ class Events:
 
     async def _write(self, data: bytes, *, last: bool = False) -> None:
         try:
-            with Deadline(PATIENCE):
+            with Deadline(self._patience):
                 await self._send({"type": "http.response.body", "body": data, "more_body": not last})
         except TimeoutError:
             log.warning("an event was not read in time; the connection ends")

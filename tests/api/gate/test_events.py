@@ -4,8 +4,10 @@ import asyncio
 import json
 from typing import Any
 
+import pytest
 from gate_wire import BODY
 
+from app.api.admission import ClientGoneError
 from app.api.gate import events
 from app.core.gate.readiness import Check, CheckId, Outcome
 from app.gate.port import Reply
@@ -93,3 +95,16 @@ def test_text_that_is_no_json_is_told_as_text() -> None:
     page = events.result(events.Written(502, (), b"<html>\n\nevent: forged\n\xff"))
     assert page.startswith(b"event: result\ndata: ")
     assert page.count(b"\n") == 3
+
+
+async def test_a_reader_who_does_not_read_is_given_up(gate: Any) -> None:
+    """An event that is not taken in time ends the stream as if the reader had gone."""
+    await gate.ask(body=BODY, prefer="respond-async")
+    install = await gate.engine.submitted()
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.body":
+            await asyncio.Event().wait()
+
+    with pytest.raises(ClientGoneError):
+        await events.Events(send, patience=0.01).follow(install, lambda: pytest.fail("there is no result"))

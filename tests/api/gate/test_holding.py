@@ -148,3 +148,41 @@ async def test_a_refused_install_leaves_nothing_behind(begin: Any) -> None:
     gate.engine.slow = None
     gate.engine.ends = lambda install: install.end(Cancelled())
     assert (await gate.ask(body=BODY)).status == 409
+
+
+async def test_what_is_followed_longer_than_a_caller_waits_is_ranchers_answer(gate: Any) -> None:
+    """When the time is over and Rancher has accepted, its 201 is the answer, and until=deployed is not claimed."""
+
+    def follow(install: Any) -> None:
+        install.reply = CREATED
+        install.update(phase=Phase.FOLLOWING)
+
+    gate.engine.ends = follow
+    answer = await gate.ask(body=BODY, prefer="wait=0, until=deployed")
+    assert (answer.status, answer.body) == (201, CREATED.body)
+    assert answer.header("preference-applied") == "wait=0"
+
+
+async def test_a_fault_of_ours_is_told_without_its_words(gate: Any) -> None:
+    """An error within the gate is 500 with its type, and the connection ends."""
+
+    def fail(install: Any) -> None:
+        raise ValueError("MARKER")
+
+    gate.engine.ends = fail
+    wire = await gate.begin(body=BODY)
+    answer = await wire.answer()
+    assert "ValueError" in answer.assert_problem(500, "internal")["detail"]
+    assert await wire.ended()
+    assert gate.scene.reception.in_flight == 0
+
+
+async def test_a_fault_in_a_stream_breaks_it_off(gate: Any) -> None:
+    """Where the head is sent already, the stream ends without a result and without the mark of an end."""
+    wire = await gate.begin(body=BODY, accept="text/event-stream")
+    await wire.head()
+    install = await gate.engine.submitted()
+    install.reply = "no reply at all"
+    install.end(Answered(201))
+    with pytest.raises(asyncio.IncompleteReadError):
+        await wire.rest()
