@@ -35,6 +35,17 @@ def kubectl(cluster: Cluster, made: Stored) -> Callable[..., str]:
     return run
 
 
+PUT_BACK = "Warning: status-guard put back"
+
+
+def assert_kept(cluster: Cluster, made: Stored) -> None:
+    """Status and finalizers are stored as they were, and the generation says that nothing of the object changed."""
+    stored = cluster.get(made["metadata"]["name"])
+    assert stored["status"] == made["status"]
+    for key in ("finalizers", "generation"):
+        assert stored["metadata"][key] == made["metadata"][key]
+
+
 def status_of(cluster: Cluster, made: Stored) -> Any:
     """The stored status of an Upgrade."""
     return cluster.get(made["metadata"]["name"]).get("status")
@@ -50,9 +61,8 @@ def bare(made: Stored, *, version: bool = True) -> Stored:
 
 def test_kubectl_replace(cluster: Cluster, made: Stored, kubectl: Callable[..., str]) -> None:
     """Kubectl replace without status keeps it, and kubectl shows the warning."""
-    said = kubectl("replace", "-f", "-", stdin=bare(made, version=False))
-    assert "Warning: status-guard put back" in said
-    assert status_of(cluster, made) == made["status"]
+    assert PUT_BACK in kubectl("replace", "-f", "-", stdin=bare(made, version=False))
+    assert_kept(cluster, made)
 
 
 def test_kubectl_replace_force(cluster: Cluster, made: Stored, kubectl: Callable[..., str]) -> None:
@@ -76,7 +86,8 @@ def test_kubectl_edit(cluster: Cluster, made: Stored, tmp_path: Path) -> None:
     command = ["kubectl", f"--namespace={NAMESPACE}", "edit", "upgrades", name]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=50)
     assert done.returncode == 0, done.stderr
-    assert status_of(cluster, made) == made["status"]
+    assert PUT_BACK in done.stderr
+    assert_kept(cluster, made)
 
 
 def test_kubectl_label_and_annotate(cluster: Cluster, made: Stored, kubectl: Callable[..., str]) -> None:
@@ -85,7 +96,7 @@ def test_kubectl_label_and_annotate(cluster: Cluster, made: Stored, kubectl: Cal
     said = kubectl("label", "upgrades", name, "harvesterhci.io/read-message=true")
     said += kubectl("annotate", "upgrades", name, "note=x")
     assert "status-guard" not in said
-    assert status_of(cluster, made) == made["status"]
+    assert_kept(cluster, made)
 
 
 @pytest.mark.parametrize(
@@ -94,16 +105,16 @@ def test_kubectl_label_and_annotate(cluster: Cluster, made: Stored, kubectl: Cal
 )
 def test_kubectl_patch(cluster: Cluster, made: Stored, kubectl: Callable[..., str], kind: str, patch: str) -> None:
     """A patch that removes the status is put right: the body cannot tell an accident from intent."""
-    kubectl("patch", "upgrades", made["metadata"]["name"], f"--type={kind}", "-p", patch)
-    assert status_of(cluster, made) == made["status"]
+    assert PUT_BACK in kubectl("patch", "upgrades", made["metadata"]["name"], f"--type={kind}", "-p", patch)
+    assert_kept(cluster, made)
 
 
 def test_client_side_apply_that_drops_status(cluster: Cluster, made: Stored, kubectl: Callable[..., str]) -> None:
     """An object applied with status once, and without it later, keeps it: client-side apply nulls what was dropped."""
     applied = {**bare(made, version=False), "status": made["status"]}
     kubectl("apply", "-f", "-", stdin=applied)
-    kubectl("apply", "-f", "-", stdin={k: v for k, v in applied.items() if k != "status"})
-    assert status_of(cluster, made) == made["status"]
+    assert PUT_BACK in kubectl("apply", "-f", "-", stdin={k: v for k, v in applied.items() if k != "status"})
+    assert_kept(cluster, made)
 
 
 def test_server_side_apply_by_the_owner_is_deliberate(cluster: Cluster, upgrade: Stored) -> None:
@@ -144,23 +155,39 @@ def test_server_side_apply_by_the_owner_is_deliberate(cluster: Cluster, upgrade:
     assert answer is not None
     assert answer.warnings == []
     assert cluster.get(name)["status"] == before["status"]
+    assert cluster.send("PATCH", path, whole, content_type=apply).warnings == []
+    assert "status" not in cluster.get(name)
 
 
 def test_server_side_apply_by_a_stranger_removes_nothing(cluster: Cluster, made: Stored) -> None:
-    """A manager that never owned the status cannot remove it by leaving it out."""
+    """A manager that never owned the status cannot remove it by leaving it out, nor conditions by a shorter list."""
     path = f"{cluster.path(made['metadata']['name'])}?fieldManager=stranger&force=true"
     metadata = {"name": made["metadata"]["name"], "labels": {"a": "b"}}
     body = {"apiVersion": made["apiVersion"], "kind": "Upgrade", "metadata": metadata}
-    answer = cluster.send("PATCH", path, body, content_type="application/apply-patch+yaml")
-    assert (answer.code, answer.body["status"]) == (200, made["status"])
+    apply = "application/apply-patch+yaml"
+    left_out = cluster.send("PATCH", path, body, content_type=apply)
+    assert (left_out.code, left_out.body["status"], left_out.warnings) == (200, made["status"], [])
+    conditions = made["status"]["conditions"]
+    shorter = cluster.send("PATCH", path, {**body, "status": {"conditions": conditions[:1]}}, content_type=apply)
+    assert any(f"/status/conditions/type={conditions[1]['type']} (SG006)" in warning for warning in shorter.warnings)
+    assert_kept(cluster, made)
 
 
-def test_a_stale_version_is_a_conflict(cluster: Cluster, made: Stored) -> None:
-    """The API server checks the version after mutation: 409, and what is stored stays."""
+def test_a_stale_version_is_a_conflict(cluster: Cluster, made: Stored, webhook: Process) -> None:
+    """The API server checks the version after mutation: 409, what is stored stays, and no metric says it was stored.
+
+    We have answered with a patch by then and cannot know: the counter of losses put back counts answers, and says so.
+    """
     path = cluster.path(made["metadata"]["name"])
     cluster.send("PATCH", path, {"metadata": {"labels": {"a": "b"}}}, content_type="application/merge-patch+json")
+    before = webhook.metric("status_guard_losses_restored_total")
     assert cluster.send("PUT", path, dismissed(made)).code == 409
-    assert status_of(cluster, made) == made["status"]
+    assert_kept(cluster, made)
+    assert webhook.metric("status_guard_losses_restored_total") > before
+    described = (
+        "# HELP status_guard_losses_restored_total Losses put back in answers. Whether the write was then stored"
+    )
+    assert described in webhook.ops("/metrics")[2].decode()
 
 
 def test_a_put_without_version_is_refused_before_storage(cluster: Cluster, made: Stored) -> None:
@@ -179,12 +206,19 @@ def test_dry_run_answers_alike_and_stores_nothing(cluster: Cluster, made: Stored
     assert webhook.metric("status_guard_losses_restored_total") == before
 
 
-def test_create_and_delete_pass(cluster: Cluster, upgrade: Stored) -> None:
-    """CREATE with and without status, and DELETE, are nobody's loss."""
+def test_create_and_delete_pass(cluster: Cluster, upgrade: Stored, webhook: Process) -> None:
+    """CREATE with and without status, and DELETE, are nobody's loss: they come out as sent, and we are not asked."""
+    before = webhook.metric("status_guard_requests_total")
     one = cluster.create({k: v for k, v in upgrade.items() if k != "status"})
     two = cluster.create(upgrade)
+    assert (status_of(cluster, one), status_of(cluster, two)) == (None, upgrade["status"])
     for made in (one, two):
-        assert cluster.send("DELETE", cluster.path(made["metadata"]["name"])).code == 200
+        path = cluster.path(made["metadata"]["name"])
+        free = {"metadata": {"finalizers": None}}
+        assert cluster.send("PATCH", path, free, content_type="application/merge-patch+json").code == 200
+        assert cluster.send("DELETE", path).code == 200
+        assert cluster.send("GET", path).code == 404
+    assert webhook.metric("status_guard_requests_total") == before
 
 
 def test_a_deleting_object_loses_its_finalizer_and_goes(cluster: Cluster, made: Stored) -> None:
@@ -194,7 +228,7 @@ def test_a_deleting_object_loses_its_finalizer_and_goes(cluster: Cluster, made: 
     deleting = cluster.get(made["metadata"]["name"])
     write = {k: v for k, v in deleting.items() if k != "status"}
     write["metadata"] = {k: v for k, v in deleting["metadata"].items() if k != "finalizers"}
-    assert cluster.send("PUT", path, write, who="controller").code == 200
+    assert cluster.send("PUT", path, write).code == 200  # by a user: who is listed may do that anyway
     assert cluster.send("GET", path).code == 404
 
 
