@@ -75,6 +75,11 @@ bench: .venv/.installed ## CPU, memory and start against a lean Go webhook, in o
 bench-cluster: .venv/.dev ## What a write through an API server costs with no guard, with policies and with the webhook
 	PYTHONPATH=bench:tests/support $(BIN)/python bench/cluster/run.py
 
+.PHONY: bench-gate
+bench-gate: .venv/.dev ## First tries through the gate and without it, then ten thousand held callers
+	PYTHONPATH=.:bench/gate:tests/support $(BIN)/python bench/gate/first_try.py
+	PYTHONPATH=.:bench/gate:tests/support $(BIN)/python bench/gate/crowd.py
+
 .PHONY: test-releases
 test-releases: .venv/.dev ## All tests against an API server, on each older Kubernetes release that it can emulate
 	for version in 1.33 1.34 1.35; do TEST_KUBE_VERSION=$$version REQUIRE_CLUSTER=1 $(BIN)/python -m pytest tests/cluster || exit; done
