@@ -22,7 +22,17 @@ from app.gate.look import Look, see
 from app.gate.observer import Observer
 from app.gate.patience import Until
 from app.gate.port import Credential, Place, Rancher
-from app.gate.progress import Cancelled, ChartProgress, Interrupted, Phase, Progress
+from app.gate.progress import (
+    Answered,
+    Cancelled,
+    ChartProgress,
+    Deployed,
+    InstallFailed,
+    Interrupted,
+    OutcomeUnknown,
+    Phase,
+    Progress,
+)
 from app.gate.registry import Registry
 from app.gate.request import InstallRequest
 from app.gate.watch import Waiting, Watch
@@ -30,6 +40,11 @@ from app.gate.watch import Waiting, Watch
 HOUSEKEEPING: Final = 60.0
 """Seconds between two rounds of forgetting what nobody needs: as long as a nudge is remembered."""
 
+SHOWN_LATER: Final = timedelta(seconds=1)
+"""By so much a deadline has to move to be shown anew: each caller who joins moves it, and wakes all who watch."""
+
+_SENT: Final = (Answered, Deployed, InstallFailed, OutcomeUnknown)
+"""Outcomes of installs that had, or may have had, an effect."""
 _STOPPING: Final = Interrupted(sent=False, sentence="The gate is stopping; nothing was sent, ask again.")
 
 
@@ -91,11 +106,14 @@ class Gate:
             return turned_away
         with self._registry.arriving(request):
             key = _joint_key(request)
-            if self._registry.joint(key) is not None and not await self._may_join(request):
-                key = None
+            came_to = self._registry.joint(key)
+            if came_to is not None and not await self._may_join(request):
+                key = came_to = None
             if (stopped := self._stopped(request)) is not None:
                 return stopped
             job = self._registry.joint(key)
+            if job is None and came_to is not None and isinstance(came_to.install.progress.outcome, _SENT):
+                return came_to.install  # it was sent while this caller was looked at: sending it again is not asked for
             return self._join(job, request) if job is not None else await self._take(request, key)
 
     def find(self, user: str, cluster: str, identity: str) -> Install | None:
@@ -186,7 +204,8 @@ class Gate:
         job.extend(engine.clock.monotonic() + patience)
         self._registry.joined(job)
         deadline = engine.clock.now() + timedelta(seconds=patience)
-        install.update(deadline=max(install.progress.deadline, deadline))
+        if deadline - install.progress.deadline >= SHOWN_LATER:
+            install.update(deadline=deadline)
         engine.observer.joined(install.progress)
         return install
 

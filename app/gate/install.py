@@ -27,7 +27,7 @@ class Install:
         owner: told when a caller leaves, and once when it has ended; none if nobody keeps count.
     """
 
-    __slots__ = ("_next", "_owner", "_progress", "reply", "task")
+    __slots__ = ("_end", "_next", "_owner", "_progress", "reply", "task")
 
     reply: Reply | None
     """Rancher's own answer, whole: to the POST, or the 401 by which it refused the caller. The edge passes it on."""
@@ -36,6 +36,7 @@ class Install:
         self._progress = progress
         self._owner = owner
         self._next: asyncio.Future[None] | None = None
+        self._end: asyncio.Future[None] | None = None
         self.task: asyncio.Task[None] | None = None
         """What carries it out; the engine's own."""
         self.reply = None
@@ -54,9 +55,11 @@ class Install:
         return self._progress
 
     async def ended(self) -> Progress:
-        """How it ended, as soon as it has."""
-        while self._progress.phase is not Phase.ENDED:
-            await self.changed(self._progress.version)
+        """How it ended, as soon as it has. What changes before that wakes nobody here: there may be ten thousand."""
+        if self._progress.phase is not Phase.ENDED:
+            if self._end is None:
+                self._end = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._end)
         return self._progress
 
     def leave(self) -> None:
@@ -93,6 +96,8 @@ class Install:
         if self._progress.phase is Phase.ENDED:
             return
         self.update(phase=Phase.ENDED, waits_for="", outcome=outcome)
+        if self._end is not None:
+            self._end.set_result(None)
         if self._owner is not None:
             self._owner.done(self)
             self._owner = None

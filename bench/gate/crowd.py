@@ -51,6 +51,10 @@ CASES = {
 }
 
 
+QUIET = 3.0
+"""Seconds in which the gate works for less than a fifth: everybody has been looked at."""
+
+
 class Child:
     """A process that answers a line with a line of JSON."""
 
@@ -189,7 +193,12 @@ class Crowd:
         end, seen = time.monotonic() + seconds, 0
         while time.monotonic() < end and (seen := await asyncio.to_thread(self._gate.in_flight)) < count:  # noqa: ASYNC110 - another process knows
             await asyncio.sleep(0.5)
-        await asyncio.sleep(5)  # their first looks
+        work = worked(self._gate.pid)
+        while time.monotonic() < end:  # their first looks
+            await asyncio.sleep(QUIET)
+            before, work = work, worked(self._gate.pid)
+            if work - before < QUIET / 5:
+                break
         return seen
 
     async def answered(self, seconds: float) -> list[float]:
