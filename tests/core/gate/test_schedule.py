@@ -33,7 +33,7 @@ def test_the_first_retries_cover_the_lag_on_record() -> None:
 @given(jitter=JITTER)
 def test_polls_are_spread(jitter: float) -> None:
     """Two looks are a second apart, a fifth more or less."""
-    assert 0.8 <= schedule.poll_delay(jitter) < 1.2
+    assert 0.8 <= schedule.poll_delay(jitter) <= 1.2  # the last jitter below 1 rounds to it
 
 
 @given(position=st.integers(0, 10_000), concurrent=st.integers(-1, 100), jitter=JITTER, other=JITTER)
