@@ -157,7 +157,8 @@ def _again(job: Job, posted: Posted, reply: Reply, answer: Answer) -> Held | Ref
 async def _asked_index(job: Job, seen: Seen) -> Outcome | None:
     """Whether the repository has the chart at all: a replica may just not know yet."""
     engine, names = job.engine, frozenset(chart.name for chart in job.charts)
-    index = await engine.indexes.versions(job.place, job.credential, seen, names)
+    reader = (job.request.caller.fingerprint, job.credential)
+    index = await engine.indexes.versions(job.place, reader, seen, names)
     if index is None:
         return None
     return await job.consider(job.watch.memory.assess(seen, job.charts, engine.clock.now(), index))

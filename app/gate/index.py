@@ -43,23 +43,24 @@ class Indexes:
         self._rancher = rancher
         self._clock = clock
         self._queue = Queue(AT_ONCE)
-        self._kept: OrderedDict[tuple[Place, Credential], _Index] = OrderedDict()
+        self._kept: OrderedDict[tuple[Place, str], _Index] = OrderedDict()  # by fingerprint: it outlives installs
 
     async def versions(
-        self, place: Place, credential: Credential, seen: Seen, charts: frozenset[str]
+        self, place: Place, reader: tuple[str, Credential], seen: Seen, charts: frozenset[str]
     ) -> Versions | None:
         """The versions that there are of each chart; None if the index cannot be read.
 
         Args:
             place: the repository.
-            credential: the caller's own.
+            reader: the caller's fingerprint, by which the answer is remembered, and credential.
             seen: the repository; an index that was read of another state of it does not count.
             charts: their names.
         """
         ticket = await self._queue.take()
+        fingerprint, credential = reader
         try:
             state, now = index_state(seen.found), self._clock.now()
-            kept = self._kept.get((place, credential))
+            kept = self._kept.get((place, fingerprint))
             if kept and kept.state == state and charts <= kept.versions.keys() and _speaks(kept, seen, now):
                 return kept.versions
             found = await self._rancher.index(place, credential)
@@ -67,12 +68,12 @@ class Indexes:
                 return None
             there = versions(found)
             kept = _Index(state, now, {chart: there.get(chart, frozenset()) for chart in charts})
-            self._keep((place, credential), kept)
+            self._keep((place, fingerprint), kept)
             return kept.versions
         finally:
             ticket.release()
 
-    def _keep(self, key: tuple[Place, Credential], index: _Index) -> None:
+    def _keep(self, key: tuple[Place, str], index: _Index) -> None:
         self._kept[key] = index
         self._kept.move_to_end(key)
         while len(self._kept) > MOST_KEPT:

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 from functools import partial
+from math import ceil
 from typing import Final
 
 from msgspec.structs import replace
@@ -43,6 +44,12 @@ class _Asked:
     post: Post
     body: InstallBody
     preferences: Preferences
+    since: float
+
+    @property
+    def waited(self) -> float:
+        """Seconds that the caller has waited."""
+        return asyncio.get_running_loop().time() - self.since
 
 
 class Holding:
@@ -71,6 +78,7 @@ class Holding:
         size = len(asked.post.body)
         with Attending(receive):
             install = await self._submitted(asked)
+            waited = asked.waited
             del asked  # of those who share an install, one body is enough
             if isinstance(install, Written):
                 return install
@@ -78,7 +86,7 @@ class Holding:
                 if wants_events(values(scope["headers"], b"accept")):
                     await self._stream(install, wishes, send)
                     return None
-                return await self._outcome(install, wishes)
+                return await self._outcome(install, wishes, waited)
             finally:
                 install.leave()
                 self._free(install, size)
@@ -97,16 +105,23 @@ class Holding:
         if isinstance(read, Refusal):
             return refused(read, close=False)
         post = Post(_place(call), call.action, target(scope), arrived.forwarded.headers, raw)
-        return _Asked(arrived, post, read, preferences.read(values(headers, b"prefer")))
+        since = asyncio.get_running_loop().time()
+        return _Asked(arrived, post, read, preferences.read(values(headers, b"prefer")), since)
 
     async def _submitted(self, asked: _Asked) -> Install | Written:
         arrived, wishes, size = asked.arrived, asked.preferences, len(asked.post.body)
-        user = await self._reception.user(arrived, max(wishes.hold, LEAST_PATIENCE))
-        if isinstance(user, Written):
-            return user
         if not self._bodies.keep(size):
             return not_taken(NO_ROOM)
-        request = InstallRequest(asked.post, asked.body, arrived.credential, arrived.caller, wishes, user)
+        try:
+            user = await self._reception.user(arrived, max(wishes.hold, LEAST_PATIENCE))
+        except BaseException:
+            self._bodies.free(size)
+            raise
+        if isinstance(user, Written):
+            self._bodies.free(size)
+            return user
+        rest = replace(wishes, wait=max(0, ceil(wishes.wait - asked.waited)))
+        request = InstallRequest(asked.post, asked.body, arrived.credential, arrived.caller, rest, user)
         submitting = asyncio.create_task(self._engine.submit(request))
         try:
             install = await asyncio.shield(submitting)
@@ -144,10 +159,10 @@ class Holding:
         events = Events(send, ((b"content-location", where), *preferred(wishes)), self._silence)
         await events.follow(install, lambda: concluded(install, wishes, self._reception.now()))
 
-    async def _outcome(self, install: Install, wishes: Preferences) -> Written:
+    async def _outcome(self, install: Install, wishes: Preferences, waited: float) -> Written:
         """Wait as long as the caller does; what is being sent by then is waited for, since it cannot be taken back."""
         try:
-            with Deadline(wishes.hold + (0 if wishes.asynchronous else GRACE)):
+            with Deadline(max(0.0, wishes.hold - waited) + (0 if wishes.asynchronous else GRACE)):
                 await install.ended()
         except TimeoutError:
             progress = install.progress

@@ -56,6 +56,8 @@ class HeldIndex:
         arrived = self._reception.arrive(scope)
         if isinstance(arrived, Refusal) or arrived.crossing or arrived.caller.kind is Kind.NONE:
             return
+        if not isinstance(await self._reception.user(arrived), str):
+            return  # strangers would take the places, and the looks, of those whom Rancher knows
         place = Place(call.cluster, call.repo, call.prefix)
         await self._engine.held_index(place, arrived.credential, self._seconds)
 
