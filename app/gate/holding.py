@@ -77,7 +77,8 @@ async def _until(job: Job, again: Again) -> Look | None:
 
 
 def _waiting(job: Job) -> Waiting:
-    return Waiting(job.credential, job.charts, job.order, job.asks_for_attention)
+    patient = not job.request.preferences.nudge  # when a nudge is due depends on the time that is left
+    return Waiting(job.credential, job.charts, job.order, job.asks_for_attention, patient=patient)
 
 
 async def _pause(job: Job) -> None:

@@ -13,7 +13,7 @@ from typing import Final
 
 from msgspec import json
 
-from app.core.gate.readiness import Standing
+from app.core.gate.readiness import Readiness, Standing
 from app.core.gate.reading import Unread, member
 from app.core.gate.repository import WantedChart
 from app.core.gate.schedule import poll_delay
@@ -35,29 +35,45 @@ class Waiting:
         credential: their own.
         charts: what they want.
         order: the smaller, the earlier they are released.
-        told: called with each look of their own; says whether that is worth waking up for.
+        told: called with each look of their own that shows something new; says whether that is worth waking up for.
+        patient: whether a look that shows nothing new is of no interest, however much time has passed.
     """
 
-    __slots__ = ("charts", "credential", "order", "told", "woken")
+    __slots__ = ("charts", "credential", "order", "patient", "told", "woken")
 
-    def __init__(self, credential: Credential, charts: Charts, order: int, told: Callable[[Look], bool]) -> None:
+    def __init__(
+        self,
+        credential: Credential,
+        charts: Charts,
+        order: int,
+        told: Callable[[Look], bool],
+        *,
+        patient: bool = True,
+    ) -> None:
         self.credential = credential
         self.charts = charts
         self.order = order
         self.told = told
+        self.patient = patient
         self.woken: asyncio.Future[Look | None] | None = None
 
 
 class _Seat:
     """All who wait with one credential: one look serves them all."""
 
-    __slots__ = ("credential", "epoch", "looked", "waiting")
+    __slots__ = ("credential", "epoch", "looked", "shown", "waiting")
 
     def __init__(self, credential: Credential) -> None:
         self.credential = credential
         self.waiting: dict[Waiting, None] = {}
+        self.shown: dict[Charts, Readiness] = {}
         self.epoch = 0
         self.looked = 0.0
+
+    @property
+    def charts(self) -> set[Charts]:
+        """What they want, each once."""
+        return {waiting.charts for waiting in self.waiting}
 
 
 class Watch:
@@ -112,6 +128,7 @@ class Watch:
             seat = self._seats[waiting.credential] = _Seat(waiting.credential)
             seat.looked, seat.epoch = self._clock.monotonic(), self._epoch
         seat.waiting[waiting] = None
+        seat.shown.pop(waiting.charts, None)  # whoever comes has not been told what the others have
         if self._poller is None:
             self._poller = asyncio.create_task(self._poll())
             self._poller.add_done_callback(self._broke)
@@ -178,12 +195,13 @@ class Watch:
             self._epoch += 1
 
     def _tell(self, seat: _Seat, seen: Seen) -> None:
-        looks: dict[Charts, Look] = {}
-        now = self._clock.now()
+        looks = {charts: self.memory.assess(seen, charts, self._clock.now()) for charts in seat.charts}
+        news = {charts for charts, look in looks.items() if seen.refusal or look.readiness != seat.shown.get(charts)}
+        seat.shown = {charts: look.readiness for charts, look in looks.items()}
         for waiting in list(seat.waiting):
-            look = looks.get(waiting.charts)
-            if look is None:
-                look = looks[waiting.charts] = self.memory.assess(seen, waiting.charts, now)
+            look = looks[waiting.charts]
+            if waiting.patient and waiting.charts not in news:
+                continue
             if waiting.told(look) and waiting.woken is not None and not waiting.woken.done():
                 waiting.woken.set_result(look)
 
