@@ -3,7 +3,8 @@
 import asyncio
 from dataclasses import dataclass
 from functools import partial
-from math import ceil
+from http import HTTPStatus
+from math import ceil, inf
 from typing import Final
 
 from msgspec.structs import replace
@@ -32,6 +33,11 @@ from app.gate.request import InstallRequest
 
 LEAST_PATIENCE: Final = 3.0
 """Seconds in which Rancher may say who a caller is, however little time they give: without that nothing is held."""
+NO_LOOK: Final = NotTaken(
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "rancher-unreachable",
+    "Rancher did not show the repository in time, so this request was not taken on; try again later.",
+)
 GRACE: Final = 1.0
 """Seconds after a caller's time in which the engine's own answer is still the one to give: it knows more."""
 
@@ -124,9 +130,13 @@ class Holding:
         request = InstallRequest(asked.post, asked.body, arrived.credential, arrived.caller, rest, user)
         submitting = asyncio.create_task(self._engine.submit(request))
         try:
-            install = await asyncio.shield(submitting)
-        except asyncio.CancelledError:  # whoever goes just now leaves what they are taken on for a moment later
+            with Deadline(inf if wishes.asynchronous else max(wishes.hold - asked.waited, LEAST_PATIENCE)):
+                install = await asyncio.shield(submitting)
+        except (asyncio.CancelledError, TimeoutError) as error:
+            # whoever goes just now leaves what they are taken on for a moment later
             submitting.add_done_callback(partial(self._left, size))
+            if isinstance(error, TimeoutError):
+                return not_taken(NO_LOOK)
             raise
         if isinstance(install, NotTaken):
             self._bodies.free(size)

@@ -9,6 +9,7 @@ from app.core.gate.origin import Kind
 from app.core.gate.reading import Unread
 from app.core.gate.schedule import retry_delay
 from app.gate.clock import Clock
+from app.gate.patience import Until
 from app.gate.port import Credential, Reply
 
 KEPT: Final = 10.0
@@ -46,9 +47,20 @@ class Identities:
 
         Args:
             arrived: the caller.
-            patience: seconds in which to ask again while Rancher gives no answer.
+            patience: seconds in which to ask again while Rancher gives no answer, and to wait for one at most; with 0
+                it is asked once, and waited for as long as any read.
         """
-        end, attempt = self._clock.monotonic() + patience, 0
+        end = self._clock.monotonic() + patience
+        if not patience:
+            return await self._once(arrived)
+        try:
+            with Until(self._clock, end):
+                return await self._patiently(arrived, end)
+        except TimeoutError:  # it takes the question, and says nothing to it
+            return Unread.FAILED
+
+    async def _patiently(self, arrived: Arrived, end: float) -> str | Reply | Unread:
+        attempt = 0
         while True:
             found = await self._once(arrived)
             attempt += 1

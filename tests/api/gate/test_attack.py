@@ -93,3 +93,25 @@ async def test_strangers_are_not_held_for_an_index(begin: Begin) -> None:
         await gate.ask(INDEX, method="GET", authorization="Bearer token-nobody:x")
     assert gate.engine.index_reads == []
     assert len(gate.upstream.calls) == 1
+
+
+async def test_a_rancher_that_never_says_who_calls_ends_the_wait(begin: Begin) -> None:
+    """A Rancher that takes the question and never answers holds nobody longer than they would wait."""
+    gate = await begin()
+    gate.rancher.user = SlowRancher().user
+    async with asyncio.timeout(25):
+        answer = await gate.ask(body=BODY, prefer="wait=1")
+    assert answer.assert_problem(503, "rancher-unreachable")["retryAfter"] > 0
+    assert gate.engine.requests == []
+
+
+async def test_an_engine_that_waits_for_rancher_ends_the_wait(begin: Begin) -> None:
+    """A Rancher that does not show the repository to who would join holds them no longer than they would wait."""
+    gate = await begin()
+    gate.engine.slow = asyncio.Event()
+    async with asyncio.timeout(25):
+        (await gate.ask(body=BODY, prefer="wait=1")).assert_problem(503, "rancher-unreachable")
+    gate.engine.slow.set()
+    install = await gate.engine.submitted()
+    await asyncio.wait_for(install.ended(), 30)
+    assert isinstance(install.progress.outcome, Cancelled)
