@@ -138,8 +138,8 @@ def _measure(done: Run, made: World) -> None:
     done.everywhere = made.everywhere and max(0.0, made.everywhere - made.began)
 
 
-async def _batch(cells: list[tuple[int, int, int]], factor: float, end: float) -> list[dict[str, object]]:
-    slots, runs = asyncio.Semaphore(AT_ONCE), []
+async def _batch(cells: list[tuple[int, int, int]], factor: float, end: float, many: int) -> list[dict[str, object]]:
+    slots, runs = asyncio.Semaphore(many), []
 
     async def one(cell: tuple[int, int, int]) -> None:
         async with slots:
@@ -153,10 +153,10 @@ async def _batch(cells: list[tuple[int, int, int]], factor: float, end: float) -
     return runs
 
 
-def batch(cells: list[tuple[int, int, int]], factor: float, end: float) -> list[dict[str, object]]:
+def batch(cells: list[tuple[int, int, int]], factor: float, end: float, many: int) -> list[dict[str, object]]:
     """Run some cells in this process."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    return asyncio.run(_batch(cells, factor, end))
+    return asyncio.run(_batch(cells, factor, end, many))
 
 
 def table(runs: list[dict[str, object]]) -> str:
@@ -210,6 +210,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=8, help="runs of each cell")
     parser.add_argument("--minutes", type=float, default=15, help="after so many no run begins")
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--at-once", type=int, default=AT_ONCE, help="runs that share a process")
     parser.add_argument("--scenario", default="", help="only scenarios whose name contains it")
     parser.add_argument("--client", default="", help="only clients whose name contains it")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
@@ -222,10 +223,10 @@ def main() -> None:
         if given.scenario in scenario.name and given.client in setup.name
     ]
     end, runs, count = time.time() + 60 * given.minutes, [], given.processes
+    shares = [cells[start::count] for start in range(count)]
+    settings = ([given.factor] * count, [end] * count, [given.at_once] * count)
     with ProcessPoolExecutor(count) as pool:
-        for part in pool.map(
-            batch, [cells[start::count] for start in range(count)], [given.factor] * count, [end] * count
-        ):
+        for part in pool.map(batch, shares, *settings):
             runs += part
     given.out.mkdir(exist_ok=True)
     (given.out / f"first-try-{given.factor:g}x.json").write_text(json.dumps(runs))

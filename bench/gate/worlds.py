@@ -145,7 +145,7 @@ class World:
 @asynccontextmanager
 async def world(scenario: Scenario, front: Front, factor: float, seed: int) -> AsyncIterator[World]:
     """A scenario at its click."""
-    random = Random(seed)
+    random = Random(f"{scenario.name} {seed}")  # the same for every client; small seeds alone begin alike
     clock = Clock(factor)
     timing = replace(Timing(), follower_lag=scenario.lag)
     async with AsyncExitStack() as stack:
