@@ -52,7 +52,7 @@ quick: .venv/.dev ## The inner loop: lint, then the tests that start no process
 
 .PHONY: chaos
 chaos: .venv/.dev ## Ten thousand lives of the gate by chance; CHAOS_FROM=N begins at another seed
-	CHAOS_RUNS=10000 $(BIN)/python -m pytest tests/gate/test_chaos.py
+	CHAOS_RUNS=10000 $(BIN)/python -m pytest tests/gate/test_chaos.py tests/gate/test_attack_connection.py
 
 .PHONY: lint
 lint: .venv/.dev ## ruff: every rule but the commented ignore list, and formatting
