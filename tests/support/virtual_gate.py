@@ -1,5 +1,6 @@
 """The engine before a Rancher in virtual time, and what it writes down and reports."""
 
+import asyncio
 import json
 import random
 from dataclasses import dataclass, field
@@ -191,6 +192,11 @@ class Scene:
         taken = await self.gate.submit(self.request(who, prefer, user, **changed))
         assert not isinstance(taken, NotTaken), taken
         return taken
+
+    async def lead(self, seconds: float = 0.0) -> None:
+        """Have the leader at work, for ever, and for so many seconds before this returns."""
+        self.leader = asyncio.create_task(self.repository.lead())
+        await asyncio.sleep(seconds)
 
     async def quiet(self) -> None:
         """Wait until Rancher has done all that it began."""

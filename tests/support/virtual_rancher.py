@@ -85,6 +85,7 @@ class VirtualRancher:
     wrong: list[str] = field(default_factory=list)
     """What the gate must never do, and did."""
     reads: int = 0
+    read_by: Counter[str] = field(default_factory=Counter)
     indexes: int = 0
     probes: int = 0
     log: str = "Error: INSTALLATION FAILED: password=hunter2secret"
@@ -114,6 +115,7 @@ class VirtualRancher:
         self.reads += 1
         await asyncio.sleep(self.latency)
         user = self.user_of(credential)
+        self.read_by[user.name if user else ""] += 1
         if user is None or self.replica() is None or self.faults.strike(self.rng, self.faults.read):
             return Unread.FAILED
         return user
