@@ -128,6 +128,10 @@ def _bare(outcome: Outcome) -> Outcome:
 
 
 _CHECK = "It was sent, and what became of it is not known: look at the release and its Operations in Rancher."
+_CUT_SHORT = (
+    "The gate stopped while it was being sent, so it may have reached Rancher or not: look at the release and its"
+    " Operations in Rancher."
+)
 _NOT_SENT = "The gate stopped before anything was sent; ask again."
 
 
@@ -157,7 +161,7 @@ def _at(ended: Ended | None) -> datetime | None:
 
 
 def _progress(accepted: Accepted, ended: Ended | None, sent: bool) -> Progress:  # noqa: FBT001 - what was read
-    outcome = ended.outcome if ended else Interrupted(sent, _CHECK if sent else _NOT_SENT)
+    outcome = ended.outcome if ended else Interrupted(sent, _CUT_SHORT if sent else _NOT_SENT)
     fields = {name: getattr(accepted, name) for name in Accepted.__struct_fields__}
     return Progress(
         version=1,

@@ -1,6 +1,7 @@
 """POST …?action=install|upgrade: held until it can succeed, and answered with what became of it."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -24,6 +25,7 @@ from app.core.gate.body import InstallBody
 from app.core.gate.installation_call import InstallCall
 from app.core.gate.preferences import Preferences, wants_events
 from app.core.gate.refusal import Refusal
+from app.gate.course import FIRST_TRY
 from app.gate.gate import Gate
 from app.gate.install import Install
 from app.gate.limits import NotTaken
@@ -175,6 +177,7 @@ class Holding:
             with Deadline(max(0.0, wishes.hold - waited) + (0 if wishes.asynchronous else GRACE)):
                 await install.ended()
         except TimeoutError:
+            await self._first_try(install, wishes)
             progress = install.progress
             if wishes.asynchronous:
                 return accepted(progress, wishes)
@@ -184,6 +187,14 @@ class Holding:
                 return as_it_came(install.reply, preferred(replace(wishes, until_deployed=False)))
             await install.ended()
         return concluded(install, wishes, self._reception.now())
+
+    async def _first_try(self, install: Install, wishes: Preferences) -> None:
+        """Let whoever gave little time, or none, have the try that is being made: a probe may download a chart."""
+        if wishes.asynchronous or wishes.hold >= FIRST_TRY:
+            return
+        with suppress(TimeoutError), Deadline(FIRST_TRY - wishes.hold):
+            while install.progress.phase is Phase.QUEUED:
+                await install.changed(install.progress.version)
 
 
 def _place(call: InstallCall) -> Place:

@@ -153,6 +153,6 @@ def _unknown(sentence: str = "", words: str = "") -> GateProblem:
 
 
 _UNKNOWN: Final = (
-    "The request was sent to Rancher, and nobody can say what became of it. Do not send it again before you have looked"
-    " at the namespace's Operations and at the release."
+    "The request may have reached Rancher, and nobody can say what became of it. Do not send it again before you have"
+    " looked at the namespace's Operations and at the release."
 )
