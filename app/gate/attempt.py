@@ -151,7 +151,7 @@ def _busy(job: Job, operations: list[object]) -> Held | None:
     young = [empty[uid] for uid, first in job.empty.items() if now - first < EMPTY_FOR]
     if young:
         sentence = f"Operation {young[0]} has just been created, and may be on the same release."
-        return Held("operation-empty", sentence, again=Again.LATER)
+        return Held("operation-empty", sentence)  # a moment, for which nobody need go to the end of the line
     return None
 
 

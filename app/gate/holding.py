@@ -34,7 +34,7 @@ async def hold(job: Job, *, first: bool) -> Accepted | Held | Outcome:
                 return end
             if look.readiness.standing is not Standing.READY:
                 job.install.update(phase=Phase.HELD)
-                look = await job.watch.wait(_waiting(job))
+                look = await _ready(job)
                 released = True
                 continue
         said = await _in_line(job, released=released)
@@ -68,20 +68,35 @@ async def _until(job: Job, again: Again) -> Look | None:
     match again:
         case Again.READY:
             await _pause(job)
-            return await job.watch.wait(_waiting(job))
+            return await _ready(job)
         case Again.TURN:
+            _require_time(job)
             await job.engine.turns.freed(job.releases)
         case _:
             await _pause(job)
     return None
 
 
-def _waiting(job: Job) -> Waiting:
+async def _ready(job: Job) -> Look | None:
+    """Wait until the repository seems ready, or a look says something that has to be judged."""
+    _require_time(job)
     patient = not job.request.preferences.nudge  # when a nudge is due depends on the time that is left
-    return Waiting(job.credential, job.charts, job.order, job.asks_for_attention, patient=patient)
+    waiting = Waiting(job.credential, job.charts, job.order, job.asks_for_attention, patient=patient)
+    return await job.watch.wait(waiting)
+
+
+def _require_time(job: Job) -> None:
+    """Wait for nothing after the deadline: the first try may go beyond it, but it is one try.
+
+    Raises:
+        TimeoutError: it has passed.
+    """
+    if job.remaining <= 0:
+        raise TimeoutError
 
 
 async def _pause(job: Job) -> None:
+    _require_time(job)
     await job.engine.clock.sleep(retry_delay(job.misses, job.engine.jitter()))
 
 

@@ -24,22 +24,28 @@ class Until:
         self._alarm: Alarm | None = None
 
     def __enter__(self) -> Self:
-        """Begin to count."""
+        """Begin to count.
+
+        A block is entered once.
+        """
         task = asyncio.current_task()
         assert task is not None
         self._task = task
         self._cancelling = task.cancelling()
-        self.move(self._moment)
+        self._set(self._moment)
         return self
 
     def move(self, moment: float) -> None:
-        """Have it end at another moment."""
+        """Have it end at another moment, unless it is disarmed: whoever joins later must not arm it again."""
+        if self._alarm is not None:
+            self._set(moment)
+
+    def _set(self, moment: float) -> None:
         self.disarm()
-        self._moment = moment
         self._alarm = self._clock.call_later(max(0.0, moment - self._clock.monotonic()), self._ring)
 
     def disarm(self) -> None:
-        """Have it not end by time any more. If it has just ended, the block does not get to calling this."""
+        """Have it never end by time any more. If it has just ended, the block does not get to calling this."""
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None

@@ -274,3 +274,18 @@ async def test_a_fault_of_the_engine_is_told_and_reported() -> None:
     assert isinstance(outcome, Refused)
     assert outcome.told == 500
     assert [type(fault) for fault in scene.seen.faults] == [ZeroDivisionError]
+
+
+@in_virtual_time
+async def test_who_joins_while_it_is_sent_does_not_cut_it_short() -> None:
+    """A second click with a short wait of its own sets no clock running for what cannot be taken back."""
+    scene = Scene()
+    scene.rancher.slow = 60
+    await scene.lead(5)
+    install = await scene.submit(prefer="wait=5")
+    while install.progress.phase is not Phase.SENDING:
+        await install.changed(install.progress.version)
+    await asyncio.sleep(3)
+    assert await scene.submit("r2", prefer="wait=5") is install
+    assert isinstance((await install.ended()).outcome, Answered)
+    assert scene.releases.effects == {"r1": 1}

@@ -204,6 +204,8 @@ async def _caller(life: Life, number: int) -> None:
     asked.prefer = _preferences(rng)
     version = rng.choice(("1.0.0",) * 9 + ("7.7.7",))
     wanted = {"releaseName": release, "version": version, "action": asked.action, "timeout": rng.choice(("60s", "90s"))}
+    if life.asked and rng.random() < 0.35:  # somebody clicks twice, or does nearly what another one did
+        asked, wanted = _like(life.asked[-1], asked, wanted, rng)
     asked.body = (asked.user, *wanted.values())
     gate = scene.gate
     taken = await gate.submit(scene.request(asked.who, asked.prefer, asked.user, **wanted))
@@ -223,6 +225,17 @@ async def _caller(life: Life, number: int) -> None:
         taken.leave()
         await taken.ended()
         asked.ended = seconds()
+
+
+def _like(other: Asked, asked: Asked, wanted: dict[str, str], rng: random.Random) -> tuple[Asked, dict[str, str]]:
+    """The same as somebody else's, or all but one thing of it."""
+    keys = ("user", "releaseName", "version", "action", "timeout")
+    same = dict(zip(keys, other.body, strict=True))
+    mine = {"user": asked.user, **wanted}
+    key = rng.choice((*keys, "", "", ""))
+    same |= {key: mine[key]} if key else {}
+    user = same.pop("user")
+    return Asked(asked.who, user, same["releaseName"], same["action"], bad=asked.bad, prefer=other.prefer), same
 
 
 def _cancel(life: Life, asked: Asked) -> None:

@@ -162,6 +162,7 @@ class Scene:
             self.limits,
             journal=self.journal,
             random=self.rng,
+            identities=lambda: f"{self.rng.getrandbits(128):032x}",
             past=past,
         )
 

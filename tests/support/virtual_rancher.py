@@ -88,7 +88,7 @@ class VirtualRancher:
     read_by: Counter[str] = field(default_factory=Counter)
     indexes: int = 0
     probes: int = 0
-    log: str = "Error: INSTALLATION FAILED: password=hunter2secret"
+    log: str | Unread = "Error: INSTALLATION FAILED: password=hunter2secret"
     handlers: set[asyncio.Task[None]] = field(default_factory=set)
 
     def user_of(self, credential: Credential) -> User | None:
