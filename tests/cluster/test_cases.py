@@ -110,7 +110,7 @@ def stored(api: Api, row: Row, path: str, name: str) -> Any:
     assert made.status_code in {200, 201}, made.text
     if "deletionTimestamp" in old["metadata"]:
         api.send("DELETE", f"{path}/{name}")
-    return api.send("GET", f"{path}/{name}").json()
+    return api.settled(f"{path}/{name}")
 
 
 def write(api: Api, row: Row, way: str) -> tuple[Any, httpx.Response]:

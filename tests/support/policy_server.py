@@ -85,9 +85,24 @@ class Api:
             return None
         if "deletionTimestamp" in old["metadata"]:
             self.send("DELETE", f"{collection}/{name}")
-            stored = self.send("GET", f"{collection}/{name}")
         path = f"{collection}/{name}/status" if guard.target.status_subresource else f"{collection}/{name}"
-        return self.write_over(stored.json(), {**new, **of}, path, way, dryRun="All", **who)
+        return self.write_over(self.settled(f"{collection}/{name}"), {**new, **of}, path, way, dryRun="All", **who)
+
+    def settled(self, path: str) -> Any:
+        """An object, once the API server's cache has it as it is stored.
+
+        A write is tried with what the cache has, and once more if that was not the latest; whoever is asked for an
+        opinion gives it twice, and what they warn of the first time stays in the answer.
+        """
+        found = self.send("GET", path).json()
+        version = found["metadata"]["resourceVersion"]
+
+        def cached() -> bool:
+            metadata: dict[str, Any] = self.send("GET", path, resourceVersion="0").json()["metadata"]
+            return metadata.get("resourceVersion") == version
+
+        until(cached, f"{path} does not reach the cache")
+        return found
 
     def write_over(self, stored: Any, new: Any, path: str, way: str, **who: Any) -> httpx.Response:
         """Turn a stored object into another, in one of the ways that there are."""
