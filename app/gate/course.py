@@ -105,7 +105,7 @@ async def _too_late(job: Job) -> Outcome:
                     return end
         except TimeoutError:
             pass
-    return _not_ready(job)
+    return job.missing[1] if job.missing else _not_ready(job)
 
 
 def _not_ready(job: Job) -> NotReady:

@@ -2,9 +2,10 @@
 
 from app.core.gate.answer import Answer, Handling
 from app.core.gate.messages import classify
-from app.core.gate.readiness import Standing
+from app.core.gate.readiness import CheckId, Standing
 from app.core.gate.schedule import release_delay, retry_delay
 from app.gate.attempt import Posted, attempt
+from app.gate.index import CONFIRMED_AFTER
 from app.gate.job import Again, Held, Job
 from app.gate.look import Look, Seen, see
 from app.gate.port import Reply
@@ -177,4 +178,11 @@ async def _asked_index(job: Job, seen: Seen) -> Outcome | None:
     index = await engine.indexes.versions(job.place, reader, seen, names)
     if index is None:
         return None
-    return await job.consider(job.watch.memory.assess(seen, job.charts, engine.clock.now(), index))
+    end = await job.consider(job.watch.memory.assess(seen, job.charts, engine.clock.now(), index))
+    if not isinstance(end, Refused) or end.cause != CheckId.CHART:
+        job.missing = None
+        return end
+    now = engine.clock.monotonic()
+    since = job.missing[0] if job.missing else now
+    job.missing = (since, end)
+    return end if now - since >= CONFIRMED_AFTER else None

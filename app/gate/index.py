@@ -6,7 +6,7 @@ the index, and of what was read only the versions of the charts in question are 
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from app.core.gate.cluster_repo import read
@@ -20,6 +20,9 @@ from app.gate.turns import Queue
 AT_ONCE: Final = 2
 """Indexes that are read at once: each may take 64 MiB for a moment."""
 MOST_KEPT: Final = 256
+CONFIRMED_AFTER: Final = 3.0
+"""Seconds after which an index is read once more before a chart is told to be in none: what a replica shows is as old
+as its informers, its download time with it, and they are seconds behind at times."""
 
 Versions = dict[str, frozenset[str]]
 
@@ -82,6 +85,8 @@ class Indexes:
 
 def _speaks(kept: _Index, seen: Seen, now: datetime) -> bool:
     """Whether it need not be read again: a replica may have given an older one, until all have had time for it."""
+    if now - kept.read >= timedelta(seconds=CONFIRMED_AFTER):
+        return False
     downloaded = read(seen.found).download_time
     settled = downloaded + INDEX_SETTLES if downloaded else None
     return settled is None or kept.read >= settled or now < settled

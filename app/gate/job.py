@@ -73,6 +73,7 @@ class Job:
         last: the latest look with the caller's own credential.
         forbidden_to_nudge: Rancher said so.
         said: sentence and redacted words of the latest attempt that came to nothing.
+        missing: since when no index has had the chart, and what will be told of it; it takes a second look.
         unread: attempts in a row that could not read what there was before.
         empty: Operations without a status, by uid, and since when that is known.
         wanted: what the request asks for, as an Operation would show it.
@@ -92,6 +93,7 @@ class Job:
     last: Look | None = None
     forbidden_to_nudge: bool = False
     said: tuple[str, str] = ("", "")
+    missing: tuple[float, Refused] | None = None
     unread: int = 0
     empty: dict[str, float] = field(default_factory=dict)
     wanted: Command = field(init=False)
