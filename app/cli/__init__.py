@@ -11,6 +11,7 @@ import typer
 from app import __version__
 from app.cli.certs import certs_app
 from app.cli.export import export_app
+from app.cli.install import install
 from app.cli.review import review
 from app.cli.rules import rules_app
 from app.cli.serve import serve
@@ -40,6 +41,7 @@ def _options(
 
 
 app.command()(serve)
+app.command()(install)
 app.command()(review)
 app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(settings)
 app.add_typer(rules_app, name="rules")
