@@ -24,9 +24,9 @@ from app.gate.port import AnswerLostError, Connection, NotSentError, Reply
 from app.gate.progress import Outcome, Phase, Refused
 from app.gate.turns import Ticket
 
-UNREAD_TRIES: Final = 3
-"""Attempts to read what there is before the install. Without that it is never sent again; with Rancher losing a read of
-twenty, one install in eight thousand has to do without."""
+UNREAD_FOR: Final = 10.0
+"""Seconds for which it is tried to read what there is before the install. Without that it is never sent again; yet a
+list that can never be read, such as one that is too long, must not hold it up for ever."""
 EMPTY_FOR: Final = 10.0
 """Seconds that an Operation without a status holds installs up. Rancher writes it a call later; one whose replica died
 in between stays empty for an hour, and is nobody's business any more."""
@@ -125,13 +125,13 @@ async def _before(job: Job) -> Baseline | Held:
     """What there is before the POST; held if another Operation on the release has not ended."""
     rancher, namespace = job.engine.rancher, job.wanted.namespace
     found = await rancher.operations(job.place, namespace, job.credential)
+    now = job.engine.clock.monotonic()
+    job.unread = None if found is not Unread.FAILED else now if job.unread is None else job.unread
+    if job.unread is not None and now - job.unread < UNREAD_FOR:
+        return Held("baseline-unread", "What there is before the install could not be read just now.")
     app: object = Unread.FAILED
     if job.wanted.release:
         app = await rancher.app(job.place, namespace, job.wanted.release, job.credential)
-    if (found is Unread.FAILED or (app is Unread.FAILED and job.wanted.release)) and job.unread < UNREAD_TRIES:
-        job.unread += 1
-        return Held("baseline-unread", "What there is before the install could not be read just now.")
-    job.unread = 0
     listed = found if isinstance(found, Unread) else items(found, "items")
     before = baseline(listed, app, job.wanted)
     if before.busy and not isinstance(listed, Unread) and (held := _busy(job, listed)):

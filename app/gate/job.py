@@ -74,7 +74,7 @@ class Job:
         forbidden_to_nudge: Rancher said so.
         said: sentence and redacted words of the latest attempt that came to nothing.
         missing: since when no index has had the chart, and what will be told of it; it takes a second look.
-        unread: attempts in a row that could not read what there was before.
+        unread: since when it could not be read what there was before; None if it could.
         empty: Operations without a status, by uid, and since when that is known.
         wanted: what the request asks for, as an Operation would show it.
         charts: the same as the repository's index would.
@@ -94,7 +94,7 @@ class Job:
     forbidden_to_nudge: bool = False
     said: tuple[str, str] = ("", "")
     missing: tuple[float, Refused] | None = None
-    unread: int = 0
+    unread: float | None = None
     empty: dict[str, float] = field(default_factory=dict)
     wanted: Command = field(init=False)
     charts: tuple[WantedChart, ...] = field(init=False)
