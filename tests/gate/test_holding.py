@@ -1,6 +1,8 @@
 """What an install waits for, what ends its wait, and what it asks of Rancher meanwhile."""
 
 import asyncio
+import json
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -9,8 +11,11 @@ from virtual_releases import Operation, Wish
 from virtual_repository import Course, Replica, Repository
 from virtual_time import in_virtual_time, run, seconds
 
+from app.core.gate import body as bodies
 from app.core.gate.schedule import fresh_probes
+from app.gate.install import Install
 from app.gate.limits import Limits
+from app.gate.port import Nudged
 from app.gate.progress import Answered, NotReady, Phase, Refused
 
 RIVAL = Wish("rival", "upgrade", NAMESPACE, "demo", "demo", "0.9.0")
@@ -262,3 +267,46 @@ async def test_progress_shows_the_controllers_words_without_secrets() -> None:
     assert isinstance(outcome, NotReady)
     assert outcome.retry_at is not None
     assert "hunter2" not in repr(install.progress)
+
+
+@in_virtual_time
+async def test_of_several_charts_each_is_probed_and_each_release_has_one_turn() -> None:
+    """The dashboard sends a chart and its CRDs in one request; Rancher runs them as one Operation."""
+    scene = Scene()
+    await scene.lead(5)
+    alone = scene.request("r1", "wait=300", releaseName="demo-crd")
+    charts = [{"chartName": "demo", "version": "1.0.0", "releaseName": name} for name in ("demo-crd", "demo")]
+    raw = json.dumps({"namespace": NAMESPACE, "charts": charts}).encode()
+    body = bodies.read(raw)
+    assert isinstance(body, bodies.InstallBody)
+    both = scene.request("r2", "wait=300")
+    both = replace(both, body=body, post=replace(both.post, body=raw))
+    scene.rancher.slow = 10
+    first = await scene.gate.submit(alone)
+    await asyncio.sleep(2)
+    second = await scene.gate.submit(both)
+    assert isinstance(first, Install)
+    assert isinstance(second, Install)
+    await asyncio.sleep(2)
+    assert second.progress.waits_for == "Another install of this release goes first."
+    assert [chart.release for chart in second.progress.charts] == ["demo-crd", "demo"]
+    await first.ended()
+    before = scene.rancher.probes
+    assert isinstance((await second.ended()).outcome, Answered)
+    assert scene.rancher.probes == before + 2
+
+
+@in_virtual_time
+async def test_who_may_not_nudge_does_not_try_again_and_keeps_nobody_from_it() -> None:
+    """The right to change the repository is the caller's own; another one who waits may have it."""
+    scene = Scene(Repository(course=Course(clone=2, failures=1, back_off=300)))
+    scene.user("luke", nudges=False)
+    await scene.lead(4)
+    luke = await scene.submit("r1", "nudge, wait=100", "luke", releaseName="one")
+    await asyncio.sleep(30)
+    assert luke.progress.nudged == "forbidden"
+    assert scene.seen.of("nudged") == [Nudged.FORBIDDEN]
+    jane = await scene.submit("r2", "nudge, wait=100", releaseName="two")
+    assert isinstance((await jane.ended()).outcome, Answered)
+    assert isinstance((await luke.ended()).outcome, Answered)
+    assert len(scene.repository.nudges) == 1

@@ -33,6 +33,7 @@ class User:
     name: str
     lists: bool = True
     reads: bool = True
+    nudges: bool = True
     until: float = float("inf")
     """When the token ends."""
 
@@ -194,6 +195,8 @@ class VirtualRancher:
         user = await self.answers(credential)
         if isinstance(user, Unread):
             return Nudged.FAILED
+        if not user.nudges:
+            return Nudged.FORBIDDEN
         self.repository_.nudge()
         return Nudged.DONE
 

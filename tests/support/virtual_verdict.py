@@ -126,7 +126,8 @@ def _ask_for_more(life: Life, told: Progress, asked: Asked) -> None:
     posts = [who for _, who in life.scene.rancher.posts if who == asked.who]
     if len(posts) > 1 and not user.lists:
         life.wrong.append(f"{asked.who} was sent {len(posts)} times without a baseline")
-    if isinstance(outcome, Refused) and outcome.cause in RETRIED and user.lists:
+    unlisted = life.scene.rancher.faults.read > 0 and "could not be listed" in getattr(outcome, "sentence", "")
+    if isinstance(outcome, Refused) and outcome.cause in RETRIED and user.lists and not unlisted:
         life.wrong.append(f"{asked.who} was not tried again: {outcome}")
     if isinstance(outcome, NotReady | Refused) and not impossible and asked.ended - asked.bad > LATE and user.lists:
         life.wrong.append(f"{asked.who} could have succeeded for {asked.ended - asked.bad:.0f} s: {outcome}")
