@@ -5,7 +5,7 @@ would have been without a stream. A comment goes out where nothing else does, so
 end.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import msgspec
@@ -76,8 +76,15 @@ class Events:
     async def _begin(self) -> None:
         await self._send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, *self._headers]})
 
-    async def follow(self, install: Install, conclude: Callable[[], Written]) -> None:
+    async def follow(
+        self, install: Install, conclude: Callable[[], Written], page: Callable[[], Awaitable[bytes]] | None = None
+    ) -> None:
         """Send what changes until the install has ended, then the result.
+
+        Args:
+            install: it.
+            conclude: makes what would have been answered.
+            page: makes a page of how it stands; then ``page`` events go out in place of ``progress`` events.
 
         Raises:
             ClientGoneError: the reader does not read.
@@ -88,7 +95,10 @@ class Events:
             progress = install.progress
             if progress.version > seen:
                 seen = progress.version
-                await self._write(event("progress", json.encode(progress), seen))
+                if page is None:
+                    await self._write(event("progress", json.encode(progress), seen))
+                else:
+                    await self._write(event("page", await page(), seen))
             if progress.phase is Phase.ENDED:
                 break
             try:
