@@ -289,3 +289,19 @@ async def test_who_joins_while_it_is_sent_does_not_cut_it_short() -> None:
     assert await scene.submit("r2", prefer="wait=5") is install
     assert isinstance((await install.ended()).outcome, Answered)
     assert scene.releases.effects == {"r1": 1}
+
+
+@in_virtual_time
+async def test_stopping_does_not_wait_for_those_who_are_held() -> None:
+    """They are told at once that nothing was sent, those who wait for an index as well."""
+    scene = held()
+    await scene.lead(1)
+    install = await scene.submit()
+    request = scene.request()
+    index = asyncio.create_task(scene.gate.held_index(request.post.place, request.credential, 25))
+    await asyncio.sleep(1)
+    await scene.gate.drain()
+    assert isinstance(install.progress.outcome, Interrupted)
+    assert not install.progress.outcome.sent
+    assert await index is False
+    assert seconds() < 3

@@ -182,6 +182,7 @@ async def test_what_one_sees_is_shown_to_nobody_else() -> None:
     outcome = (await other.ended()).outcome
     assert isinstance(outcome, Refused)
     assert outcome.told == 403
+    assert seconds() < 30
     assert all("hunter2" not in repr(check) and "refused" not in check.words for check in other.progress.checks)
 
 
@@ -310,3 +311,16 @@ async def test_who_may_not_nudge_does_not_try_again_and_keeps_nobody_from_it() -
     assert isinstance((await jane.ended()).outcome, Answered)
     assert isinstance((await luke.ended()).outcome, Answered)
     assert len(scene.repository.nudges) == 1
+
+
+@in_virtual_time
+async def test_who_cannot_see_the_repository_does_not_keep_others_from_being_told() -> None:
+    """The poller does not go on asking with a credential that shows it nothing."""
+    scene = Scene(Repository(course=Course(clone=30)))
+    scene.user("luke", sees=False)
+    await scene.lead()
+    blind = await scene.submit("r1", "wait=60", "luke")
+    install = await scene.submit("r2", "wait=60", releaseName="two")
+    assert isinstance((await install.ended()).outcome, Answered)
+    assert seconds() < 36
+    assert isinstance((await blind.ended()).outcome, NotReady)

@@ -34,6 +34,8 @@ class User:
     lists: bool = True
     reads: bool = True
     nudges: bool = True
+    sees: bool = True
+    """The schema is there for this user."""
     until: float = float("inf")
     """When the token ends."""
 
@@ -141,6 +143,8 @@ class VirtualRancher:
             return Unread.FAILED
         if not user.reads:
             return Unread.FORBIDDEN
+        if not user.sees:
+            return Unread.NOT_SERVED
         return self.repository_.object_for(replica) or Unread.ABSENT
 
     async def index(self, place: Place, credential: Credential) -> Any | Unread:
