@@ -1,38 +1,20 @@
-"""The cluster as the ``kubernetes`` package reaches it.
-
-Answers are read as the JSON they are, a few fields of them, instead of through the package's models: what a model of
-another version does not know, it drops. Writes are JSON Patches, which name what they change and leave the rest.
-"""
+"""The cluster as the ``kubernetes`` package reaches it, for certificates."""
 
 from base64 import b64encode
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from email.utils import parsedate_to_datetime
-from http import HTTPStatus
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Final
 
-from aiohttp import ClientError
 from kubernetes.aio.client import AdmissionregistrationV1Api, ApiClient, Configuration, CoreV1Api
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
-from msgspec import MsgspecError, Struct, json
+from msgspec import Struct
 
-from app.cluster.port import OURS, ClusterError, ConflictError, Kind, Registration, Secret
+from app.cluster.calls import JSON_PATCH, call, decoded, only_at
+from app.cluster.port import OURS, ClusterError, Kind, Registration, Secret
 
 MANAGER: Final = "status-guard-certs"
 """The field manager: ``kubectl get --show-managed-fields`` tells who wrote the bundle."""
-
-_TIMEOUT: Final = 10.0
-"""Seconds for one call. An API server that takes longer for a single small object is not well; the next run retries."""
-
-_JSON_PATCH: Final = "application/json-patch+json"
-
-_HINTS: Final = {
-    HTTPStatus.UNAUTHORIZED: "the credentials are not accepted: look at the kubeconfig or the ServiceAccount's token",
-    HTTPStatus.FORBIDDEN: "grant that right (manifests/base/certs.yaml has the Roles), or name another object",
-    HTTPStatus.NOT_FOUND: "apply the manifests first: this command creates no objects",
-}
-
-T = TypeVar("T")
 
 
 class _Metadata(Struct, rename="camel"):
@@ -68,16 +50,6 @@ class _Secret(Struct):
     data: dict[str, bytes] | None = None
 
 
-class _Status(Struct):
-    message: str = ""
-
-
-class _Answer(NamedTuple):
-    status: int
-    body: bytes
-    headers: Mapping[str, str]
-
-
 class KubernetesCluster:
     """A cluster, by the calls that the Role for certificates allows.
 
@@ -111,22 +83,22 @@ class KubernetesCluster:
         """See :class:`app.cluster.port.Cluster`."""
         found: list[Registration] = []
         for kind in Kind if not self._names else ():
-            answer = await _call(f"list every {kind}", self._list[kind], label_selector="=".join(OURS))
-            listed = _decoded(answer, _Configurations, f"list of every {kind}").items
+            answer = await call(f"list every {kind}", self._list[kind], label_selector="=".join(OURS))
+            listed = decoded(answer, _Configurations, f"list of every {kind}").items
             found += [_registration(kind, item) for item in listed]
         for kind, name in self._names:
-            answer = await _call(f"read {kind} {name}", self._read[kind], name, or_absent=True)
-            if answer.status != HTTPStatus.NOT_FOUND:
-                found.append(_registration(kind, _decoded(answer, _Configuration, f"{kind} {name}")))
+            answer = await call(f"read {kind} {name}", self._read[kind], name, or_absent=True)
+            if not answer.absent:
+                found.append(_registration(kind, decoded(answer, _Configuration, f"{kind} {name}")))
         return tuple(found)
 
     async def secret(self) -> Secret:
         """See :class:`app.cluster.port.Cluster`."""
         what = f"Secret {self._namespace}/{self._secret}"
-        answer = await _call(
+        answer = await call(
             f"read {what}", self._core.read_namespaced_secret_without_preload_content, self._secret, self._namespace
         )
-        found = _decoded(answer, _Secret, what)
+        found = decoded(answer, _Secret, what)
         try:
             read_at = parsedate_to_datetime(answer.headers["Date"])
         except (KeyError, ValueError):
@@ -139,13 +111,13 @@ class KubernetesCluster:
     async def store(self, before: Secret, data: Mapping[str, bytes]) -> None:
         """See :class:`app.cluster.port.Cluster`."""
         content = {key: b64encode(value).decode() for key, value in data.items()}
-        await _call(
+        await call(
             f"write Secret {self._namespace}/{self._secret}",
             self._core.patch_namespaced_secret_without_preload_content,
             self._secret,
             self._namespace,
-            [_only_at(before.version), {"op": "add", "path": "/data", "value": content}],
-            _content_type=_JSON_PATCH,
+            [only_at(before.version), {"op": "add", "path": "/data", "value": content}],
+            _content_type=JSON_PATCH,
             field_manager=MANAGER,
         )
 
@@ -154,12 +126,12 @@ class KubernetesCluster:
         value = b64encode(bundle).decode()
         paths = [f"/webhooks/{at}/clientConfig/caBundle" for at in range(len(before.bundles))]
         changes = [{"op": "add", "path": path, "value": value} for path in paths]
-        await _call(
+        await call(
             f"write {before}",
             self._patch[before.kind],
             before.name,
-            [_only_at(before.version), *changes],
-            _content_type=_JSON_PATCH,
+            [only_at(before.version), *changes],
+            _content_type=JSON_PATCH,
             field_manager=MANAGER,
         )
 
@@ -192,44 +164,6 @@ async def _configure(configuration: Configuration, kubeconfig: str | None, conte
         load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]  # as above
 
 
-async def _call(
-    what: str, function: Callable[..., Awaitable[Any]], *arguments: object, or_absent: bool = False, **options: object
-) -> _Answer:
-    try:
-        response = await function(*arguments, _request_timeout=_TIMEOUT, **options)
-        answer = _Answer(response.status, await response.read(), response.headers)
-    except (ClientError, OSError, TimeoutError) as error:
-        raise ClusterError(
-            f"cannot {what}: the API server does not answer ({type(error).__name__}: {error}); run this again"
-        ) from None
-    if answer.status < HTTPStatus.BAD_REQUEST or (or_absent and answer.status == HTTPStatus.NOT_FOUND):
-        return answer
-    if answer.status == HTTPStatus.CONFLICT:
-        raise ConflictError(f"cannot {what}: it was changed meanwhile; run this again")
-    hint = _HINTS.get(HTTPStatus(answer.status), "the API server's log may say more; run this again")
-    raise ClusterError(f"cannot {what}: {answer.status}, {_reason(answer)}; {hint}")
-
-
-def _reason(answer: _Answer) -> str:
-    try:
-        return json.decode(answer.body, type=_Status).message or "no reason given"
-    except (MsgspecError, UnicodeDecodeError):
-        return "no reason given"
-
-
-def _decoded(answer: _Answer, kind: type[T], what: str) -> T:
-    try:
-        return json.decode(answer.body, type=kind)
-    except (MsgspecError, UnicodeDecodeError) as error:
-        # The error names a path and a type, never a value.
-        raise ClusterError(f"cannot read {what}: the answer is not what an API server sends ({error})") from None
-
-
 def _registration(kind: Kind, found: _Configuration) -> Registration:
     bundles = tuple(webhook.client_config.ca_bundle for webhook in found.webhooks or ())
     return Registration(kind, found.metadata.name, found.metadata.resource_version, bundles, found.metadata.ours)
-
-
-def _only_at(version: str) -> dict[str, str]:
-    """Makes a patch fail with 409 Conflict unless the object still has this version; a failed `test` would be a 422."""
-    return {"op": "replace", "path": "/metadata/resourceVersion", "value": version}
