@@ -22,6 +22,9 @@ _EXIT_BAD_INPUT: Final = 2
 """As everywhere in this command: 2 says that what was asked for cannot be done as asked."""
 _COMMENT_WIDTH: Final = 110
 _SERVICE: Final = re.compile(r"([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)/([a-z]([-a-z0-9]{0,61}[a-z0-9])?)")
+_NAMESPACE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_ANY_VERSION: Final = "1.0"
+"""For what is the same in every release."""
 _PEM: Final = b"-----BEGIN CERTIFICATE-----"
 
 _Rules: TypeAlias = Annotated[
@@ -64,7 +67,7 @@ def webhook(
     from app.core.export import webhook as form  # noqa: PLC0415 - other commands start without it
 
     endpoint = _endpoint(service, url, ca)
-    _print("webhook", rules, kube_version, lambda guards, version: form.export(guards, version, endpoint))
+    _print("webhook", rules, lambda guards, version: form.export(guards, version, endpoint), kube_version)
 
 
 @export_app.command()
@@ -77,7 +80,7 @@ def vap(rules: _Rules, kube_version: _Version) -> None:
     """
     from app.core.export.vap import export as form  # noqa: PLC0415 - see webhook
 
-    _print("vap", rules, kube_version, form)
+    _print("vap", rules, form, kube_version)
 
 
 @export_app.command("map")
@@ -90,10 +93,36 @@ def map_(rules: _Rules, kube_version: _Version) -> None:
     """
     from app.core.export.map import export as form  # noqa: PLC0415 - see webhook
 
-    _print("map", rules, kube_version, form)
+    _print("map", rules, form, kube_version)
 
 
-def _print(what: str, paths: list[Path], kube_version: str, form: "Callable[[Guards, KubeVersion], Export]") -> None:
+@export_app.command()
+def rbac(
+    rules: _Rules,
+    namespace: Annotated[str, typer.Option(help="The namespace of the keeper.")] = "status-guard",
+    history_namespace: Annotated[
+        str, typer.Option(metavar="NAMESPACE", help="Where the keeper keeps histories, if not beside their objects.")
+    ] = "",
+) -> None:
+    """Print the keeper's rights: what it watches, and where it may write.
+
+    It watches the guarded kinds, and changes objects of those alone whose
+    guard says onLoss: Repair. With --history-namespace it needs no right to
+    ControllerRevisions anywhere else.
+
+    Example: status-guard export rbac --rules manifests/rules | kubectl apply -f -
+    """
+    from app.core.export.rbac import export as form  # noqa: PLC0415 - see webhook
+
+    for option, name in (("--namespace", namespace), ("--history-namespace", history_namespace)):
+        if not _NAMESPACE.fullmatch(name) and (name or option == "--namespace"):
+            raise typer.BadParameter(f"{option} {name!r} is no name of a namespace")
+    _print("rbac", rules, lambda guards, _: form(guards, namespace, history_namespace))
+
+
+def _print(
+    what: str, paths: list[Path], form: "Callable[[Guards, KubeVersion], Export]", kube_version: str = _ANY_VERSION
+) -> None:
     from app.core.export.versions import ExportError, parse  # noqa: PLC0415 - see webhook
     from app.rules import RulesError, load  # noqa: PLC0415 - see webhook
 
@@ -104,14 +133,13 @@ def _print(what: str, paths: list[Path], kube_version: str, form: "Callable[[Gua
     except (ExportError, RulesError) as error:
         typer.echo(str(error) if isinstance(error, RulesError) else f"status-guard export {what}: {error}", err=True)
         raise typer.Exit(_EXIT_BAD_INPUT) from None
-    typer.echo("\n---\n".join(["\n".join(_heading(what, version, rules, found)), *_documents(found)]), nl=False)
+    made_for = "" if kube_version is _ANY_VERSION else f" for Kubernetes {version}"
+    typer.echo("\n---\n".join(["\n".join(_heading(what, made_for, rules, found)), *_documents(found)]), nl=False)
 
 
-def _heading(what: str, version: "KubeVersion", rules: "RuleSet", found: "Export") -> Iterator[str]:
+def _heading(what: str, made_for: str, rules: "RuleSet", found: "Export") -> Iterator[str]:
     guards = ", ".join(sorted(guard.name for guard in rules.guards))
-    yield from _comment(
-        f"Made by `status-guard export {what}` for Kubernetes {version}. Change the rules and make it again."
-    )
+    yield from _comment(f"Made by `status-guard export {what}`{made_for}. Change the rules and make it again.")
     yield f"# Rules: sha256:{rules.digest}"
     yield from _comment(f"Guards ({rules.count}): {guards}")
     for line in found.left_out:
