@@ -71,6 +71,7 @@ class Follower:
         metadata, status = repo["metadata"], repo["status"]
         self.member.checkouts[metadata["uid"], status["url"]] = status["commit"]
         self.world.record.add("checkout", cluster=self.cluster.id, repo=metadata["name"], replica=self.member.name)
+        self.cluster.store.touch()  # a disk is none of its objects; those who wait for this checkout look again
         if self.world.line <= BEFORE_FOLLOWERS_WENT:
             await self._say_so(repo)
 

@@ -232,3 +232,11 @@ async def test_a_helm_fork_may_answer_with_another_version(start: Start) -> None
     """Where it is asked for, a missing version is answered with the newest one: the probed version has to be read."""
     scene = await start(substitutes=True)
     assert (await scene.probe(scene.http, version="9.9.9")).json()["chart"]["version"] == "1.8.1"
+
+
+async def test_who_waits_for_all_checkouts_is_told_of_the_last(start: Start) -> None:
+    """The last checkout ends the wait for it, though after it nothing changes among the stored objects."""
+    scene = await start(ready=False, timing=Timing(follower_lag=60))
+    scene.rancher.add_repo(gitRepo=HARVESTER_URL, gitBranch="gh-pages", refreshInterval=-1)
+    await asyncio.wait_for(scene.rancher.downloaded(everywhere=True), 30)
+    assert len(scene.rancher.record.of("checkout")) == 2
