@@ -85,14 +85,19 @@ test-releases: .venv/.dev ## All tests against an API server, on each older Kube
 	for version in 1.33 1.34 1.35; do TEST_KUBE_VERSION=$$version REQUIRE_CLUSTER=1 $(BIN)/python -m pytest tests/cluster || exit; done
 
 .PHONY: manifests
-manifests: .venv/.installed ## Render manifests/registration from manifests/rules
+manifests: .venv/.installed ## Render the registration and the keeper's rights from manifests/rules
 	$(BIN)/status-guard export webhook --rules manifests/rules --rules manifests/check/checks.statusguard.io.yaml \
 	  --kube-version 1.30 --service status-guard/status-guard > manifests/registration/webhooks.yaml.new
 	@mv manifests/registration/webhooks.yaml.new manifests/registration/webhooks.yaml
+	$(BIN)/status-guard export rbac --rules manifests/rules --rules manifests/check/checks.statusguard.io.yaml \
+	  > manifests/keeper/base/watched.yaml.new
+	@mv manifests/keeper/base/watched.yaml.new manifests/keeper/base/watched.yaml
 
-.PHONY: deploy verify undeploy
+.PHONY: deploy keeper verify undeploy
 deploy: .venv/.installed ## Install into the current cluster, OVERLAY=harvester|cert-manager|dev, step by step
 	@manifests/deploy.sh up $(OVERLAY)
+keeper: ## Install the keeper beside it, which then looks after registration and certificates
+	@manifests/deploy.sh keeper $(OVERLAY)
 verify: ## Show the guard at work on a kind that is made for this and removed again
 	@manifests/check/run.sh
 undeploy: ## Remove it, the registration first

@@ -4,6 +4,7 @@
 # matchConditions; only then Fail. Run again, it does no harm. Stopped anywhere, it leaves a cluster that works.
 #
 #   manifests/deploy.sh up OVERLAY       one of manifests/overlays
+#   manifests/deploy.sh keeper OVERLAY   the keeper beside it, which from then on looks after the registration
 #   manifests/deploy.sh down OVERLAY     the configurations first, then everything else
 #
 # kubectl and status-guard both use the current context of the kubeconfig. KUBECTL and COMMAND name other programs.
@@ -41,6 +42,14 @@ webhooks_without() { # FIELD: the validating webhooks that do not have it, as th
     --output "go-template={{range .items}}{{range .webhooks}}{{if not .$1}}{{.name}} {{end}}{{end}}{{end}}"
 }
 
+keeper_of_overlay() { # where its manifests are
+  if [ -d "manifests/keeper/$overlay" ]; then echo "manifests/keeper/$overlay"; else echo manifests/keeper/base; fi
+}
+
+has_keeper() {
+  [ -n "$("$kubectl" --namespace "$namespace" get deployment status-guard-keeper --ignore-not-found --output name)" ]
+}
+
 await_bundle() { # cert-manager's injector takes a moment; certs ensure has done it by now
   local left
   for _ in $(seq 60); do
@@ -57,6 +66,11 @@ up() {
   apply --kustomize "manifests/overlays/$overlay"
   certificates prepare
   "$kubectl" --namespace "$namespace" rollout status deployment/status-guard-webhook --timeout=300s
+
+  if has_keeper; then
+    keeper
+    return
+  fi
 
   say "The registration, failing open"
   "$kubectl" kustomize manifests/registration | sed 's/failurePolicy: Fail$/failurePolicy: Ignore/' | apply --filename -
@@ -76,7 +90,30 @@ up() {
   say "Done. See it work: docs/install.md, Verify."
 }
 
+keeper() {
+  say "The keeper"
+  apply --kustomize "$(keeper_of_overlay)"
+  "$kubectl" --namespace "$namespace" rollout status deployment/status-guard-keeper --timeout=300s
+  say "It keeps the registration; looking what it made of it"
+  local open=unknown
+  for _ in $(seq 90); do # it looks once a minute
+    open=$("$kubectl" get validatingwebhookconfigurations status-guard --ignore-not-found \
+      --output 'go-template={{range .webhooks}}{{if ne .failurePolicy "Fail"}}{{.name}} {{end}}{{end}}registered')
+    [ "$open" != registered ] || break
+    sleep 1
+  done
+  case $open in
+    registered) say "Registered, failing closed for writes that lose status. See it work: docs/install.md, Verify." ;;
+    '') echo "There is no registration yet. The keeper's log says why: kubectl -n $namespace logs deploy/status-guard-keeper" >&2 && return 1 ;;
+    *) echo "These stay at failurePolicy Ignore: ${open% registered}. The keeper's log says why." ;;
+  esac
+}
+
 down() {
+  if has_keeper; then
+    say "The keeper, and its rights: nobody makes the registration again"
+    "$kubectl" delete --kustomize "$(keeper_of_overlay)" --ignore-not-found
+  fi
   say "The registration: from here on nobody calls the webhook"
   "$kubectl" delete "$kinds" --selector "$label" --ignore-not-found
   say "Everything else, the namespace included"
@@ -84,8 +121,8 @@ down() {
 }
 
 action=${1:-} overlay=${2:-}
-if ! [ -f "manifests/overlays/$overlay/kustomization.yaml" ] || ! [[ $action =~ ^(up|down)$ ]]; then
-  echo "usage: manifests/deploy.sh up|down $(cd manifests/overlays && printf '%s|' * | sed 's/|$//')" >&2
+if ! [ -f "manifests/overlays/$overlay/kustomization.yaml" ] || ! [[ $action =~ ^(up|down|keeper)$ ]]; then
+  echo "usage: manifests/deploy.sh up|keeper|down $(cd manifests/overlays && printf '%s|' * | sed 's/|$//')" >&2
   exit 2
 fi
 "$action"
