@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 from aiohttp import ClientError
 from kubernetes.aio.client import ApiClient
-from msgspec import MsgspecError, Struct, json
+from msgspec import MsgspecError, Struct, field, json
 
 from app.cluster.port import ClusterError
 
@@ -34,7 +34,13 @@ class NotServedError(ClusterError):
 
 
 class ExpiredError(ClusterError):
-    """A list took so long that the rest of it is no longer to be had (410): begin again."""
+    """A list took so long that the rest of it is no longer to be had as it was (410).
+
+    Attributes:
+        token: goes on with the list as it is now; empty where one has to begin again.
+    """
+
+    token = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +70,13 @@ class Asked:
         return f"kubectl auth can-i {self.verb} {self.resource}{where}"
 
 
+class _ListMeta(Struct):
+    continue_: str = field(default="", name="continue")
+
+
 class _Status(Struct):
     message: str = ""
+    metadata: _ListMeta = field(default_factory=_ListMeta)
 
 
 async def get(api: ApiClient, asked: Asked, **query: str | int) -> bytes:
@@ -112,13 +123,18 @@ def decoded(body: bytes, kind: type[T], asked: Asked) -> T:
 
 def _refusal(asked: Asked, status: HTTPStatus, body: bytes) -> ClusterError:
     try:
-        said = json.decode(body, type=_Status).message or "no reason given"
+        answer = json.decode(body, type=_Status)
     except (MsgspecError, UnicodeDecodeError):
-        said = "no reason given"
+        answer = _Status()
+    said = answer.message or "no reason given"
     if status == HTTPStatus.FORBIDDEN:
         return ForbiddenError(
             f"you may not {asked}: {said}; ask for that right, `{asked.right}` shows when you have it"
         )
     hint = _HINTS.get(status, "the API server's log may say more; run this again")
-    kind = {HTTPStatus.NOT_FOUND: NotServedError, HTTPStatus.GONE: ExpiredError}.get(status, ClusterError)
-    return kind(f"cannot {asked}: {status}, {said}; {hint}")
+    text = f"cannot {asked}: {status}, {said}; {hint}"
+    if status == HTTPStatus.GONE:
+        expired = ExpiredError(text)
+        expired.token = answer.metadata.continue_
+        return expired
+    return (NotServedError if status == HTTPStatus.NOT_FOUND else ClusterError)(text)

@@ -1,0 +1,138 @@
+"""What a scan found, and what of it a pipeline may stop at."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from app.core.exposure.exposed import Exposure, Kind
+from app.core.exposure.registered import Live
+from app.core.exposure.seen import Seen
+
+
+class FailOn(StrEnum):
+    """What to stop at."""
+
+    EXPOSED = "exposed"
+    UNGUARDED = "unguarded"
+    DRIFT = "drift"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One kind with a status.
+
+    Attributes:
+        kind: which.
+        guards: names of the guards that look after it: of the rules given, else of the live configurations.
+        live: how these stand in the cluster; nothing where there is no guard to look for.
+        seen: its objects; nothing where they were not looked at (the kind is safe), or could not be.
+        remarks: what somebody has to know of it, a sentence each.
+    """
+
+    kind: Kind
+    guards: tuple[str, ...] = ()
+    live: Live | None = None
+    seen: Seen | None = None
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def exposed(self) -> bool:
+        """Whether its status can be lost."""
+        return self.kind.exposure is Exposure.EXPOSED
+
+    @property
+    def unguarded(self) -> bool:
+        """Whether its status can be lost, and no guard is known that looks after it."""
+        return self.exposed and not self.guards
+
+    @property
+    def order(self) -> tuple[bool, bool, str]:
+        """What needs somebody first."""
+        return not self.unguarded, not self.exposed, self.kind.definition.name
+
+    def plain(self) -> dict[str, Any]:
+        """For programs."""
+        definition = self.kind.definition
+        return {
+            "name": definition.name,
+            "group": definition.spec.group,
+            "resource": definition.spec.names.plural,
+            "kind": definition.spec.names.kind,
+            "scope": definition.spec.scope,
+            "exposure": self.kind.exposure.value,
+            "versions": {name: one.value for name, one in self.kind.versions.items()},
+            "guards": list(self.guards),
+            "live": self.live.value if self.live else None,
+            "objects": self.seen.objects if self.seen else None,
+            "atRisk": self.seen.at_risk if self.seen else None,
+            "remarks": list(self.remarks),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """A scan.
+
+    Attributes:
+        rows: every kind with a status.
+        without_status: how many kinds have none.
+        left_over: webhooks of ours that no rule asks for.
+        unanswered: what could not be looked at, a sentence each with what to do.
+        guards_known: whether it is known what is guarded.
+        drift_known: whether rules and configurations could be compared.
+    """
+
+    rows: tuple[Row, ...] = ()
+    without_status: int = 0
+    left_over: tuple[str, ...] = ()
+    unanswered: tuple[str, ...] = ()
+    guards_known: bool = True
+    drift_known: bool = True
+    drifted: tuple[str, ...] = field(default=())
+    """Names of guards that are not registered as the rules say, those of kinds that are not there included."""
+
+    def plain(self) -> dict[str, Any]:
+        """For programs."""
+        exposed = [row for row in self.rows if row.exposed]
+        return {
+            "kinds": [row.plain() for row in self.rows],
+            "leftOver": list(self.left_over),
+            "unanswered": list(self.unanswered),
+            "summary": {
+                "exposed": len(exposed),
+                "safe": len(self.rows) - len(exposed),
+                "withoutStatus": self.without_status,
+                "unguarded": sum(row.unguarded for row in exposed) if self.guards_known else None,
+                "atRisk": sum(row.seen.at_risk for row in exposed if row.seen),
+                "drift": self.drift if self.drift_known else None,
+            },
+        }
+
+    @property
+    def drift(self) -> bool:
+        """Whether anything in the cluster is not as the rules say."""
+        return bool(self.drifted or self.left_over)
+
+    def stops(self, on: Sequence[FailOn]) -> tuple[str, ...]:
+        """What was found of that, a sentence each."""
+        found = {
+            FailOn.EXPOSED: _said("exposed", [row for row in self.rows if row.exposed]),
+            FailOn.UNGUARDED: _said("exposed and unguarded", [row for row in self.rows if row.unguarded])
+            if self.guards_known
+            else "",
+            FailOn.DRIFT: "the live configurations are not what the rules say" if self.drift else "",
+        }
+        return tuple(found[one] for one in dict.fromkeys(on) if found[one])
+
+    def open(self, on: Sequence[FailOn]) -> tuple[FailOn, ...]:
+        """What of that nobody knows, because it could not be looked at."""
+        known = {FailOn.EXPOSED: True, FailOn.UNGUARDED: self.guards_known, FailOn.DRIFT: self.drift_known}
+        return tuple(one for one in dict.fromkeys(on) if not known[one])
+
+
+def _said(what: str, rows: Sequence[Row]) -> str:
+    shown = 3  # a sentence; the list is above it
+    names = ", ".join(row.kind.definition.name for row in rows[:shown])
+    more = f" and {len(rows) - shown} more" if len(rows) > shown else ""
+    return f"{what}: {names}{more}" if rows else ""
