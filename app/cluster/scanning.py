@@ -1,0 +1,147 @@
+"""A look through a whole cluster with its user's own rights: what cannot be read is said, and the rest is shown."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from kubernetes.aio.client import ApiClient
+
+from app.cluster import kinds
+from app.cluster.port import ClusterError
+from app.core.exposure import exposed, registered
+from app.core.exposure.exposed import Exposure, Kind
+from app.core.exposure.findings import Findings, Row
+from app.core.exposure.registered import Hook, Live, Registered
+from app.core.exposure.seen import Seen
+from app.core.guard import Guard
+
+SERIOUS: tuple[Live, ...] = (Live.MISSING, Live.DIFFERS, Live.UNKNOWN, Live.PRESENT, Live.IN_STEP)
+"""Of several guards of one kind, the first of these is how the kind stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far it is.
+
+    Attributes:
+        kinds: how many are looked through in all.
+        done: how many have been.
+        name: of the one that is being looked through; empty at the end.
+        objects: seen of it so far.
+        remaining: of it still to come, as far as the API server says.
+    """
+
+    kinds: int
+    done: int
+    name: str = ""
+    objects: int = 0
+    remaining: int = 0
+
+
+Tell: TypeAlias = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Registration:
+    """What is known of the live configurations.
+
+    Attributes:
+        hooks: every webhook of ours; nothing where they could not be read.
+        compared: how each guard stands; nothing where rules or configurations are missing.
+        left_over: webhooks that no rule asks for.
+        unanswered: what could not be read.
+    """
+
+    hooks: tuple[Hook, ...] | None = None
+    compared: dict[str, Registered] | None = None
+    left_over: tuple[str, ...] = ()
+    unanswered: tuple[str, ...] = ()
+
+
+async def scan(api: ApiClient, guards: Sequence[Guard] | None, namespace: str, tell: Tell) -> Findings:
+    """Look at every kind.
+
+    Args:
+        api: a configured client.
+        guards: the rules; nothing where the live configurations are all there is to go by.
+        namespace: count the objects of this one only; empty for all.
+        tell: is told how far it is.
+
+    Raises:
+        ClusterError: the definitions cannot be listed, without which nothing can be said.
+    """
+    found = await kinds.definitions(api)
+    with_status = [kind for one in found if (kind := exposed.kind(one))]
+    registration = await _registration(api, guards)
+    rows = [_row(kind, guards, registration) for kind in with_status]
+    looked, unanswered = await _looked(api, rows, namespace, tell)
+    return Findings(
+        rows=tuple(sorted(looked, key=lambda row: row.order)),
+        without_status=len(found) - len(with_status),
+        left_over=registration.left_over,
+        unanswered=(*registration.unanswered, *unanswered),
+        guards_known=guards is not None or registration.hooks is not None,
+        drift_known=registration.compared is not None,
+        drifted=tuple(name for name, one in (registration.compared or {}).items() if one.live is not Live.IN_STEP),
+    )
+
+
+async def _registration(api: ApiClient, guards: Sequence[Guard] | None) -> _Registration:
+    try:
+        hooks = registered.hooks(await kinds.configurations(api))
+    except ClusterError as error:
+        return _Registration(unanswered=(str(error),))
+    if guards is None:
+        return _Registration(hooks)
+    try:
+        compared, left_over = registered.compare(guards, hooks, await kinds.version(api))
+    except ClusterError as error:
+        return _Registration(hooks, unanswered=(str(error),))
+    return _Registration(hooks, compared, left_over)
+
+
+def _row(kind: Kind, guards: Sequence[Guard] | None, registration: _Registration) -> Row:
+    if guards is None:
+        return _by_registration(kind, registration)
+    guarding = exposed.guarding(kind, guards)
+    names = tuple(guard.name for guard in guarding.guards)
+    if not names or registration.compared is None:
+        return Row(kind, names, Live.UNKNOWN if names else None, remarks=guarding.remarks)
+    standing = [registration.compared[name] for name in names]
+    differences = tuple(said for one in standing for said in one.differences)
+    return Row(kind, names, _worst(one.live for one in standing), remarks=(*guarding.remarks, *differences))
+
+
+def _by_registration(kind: Kind, registration: _Registration) -> Row:
+    if registration.hooks is None:
+        return Row(kind, live=Live.UNKNOWN)
+    spec = kind.definition.spec
+    resource = spec.names.plural + ("/status" if kind.exposure is Exposure.SAFE else "")
+    served = [one.name for one in kind.definition.served]
+    seeing = [hook for hook in registration.hooks if hook.sees(spec.group, resource, served)]
+    names = tuple(dict.fromkeys(hook.guard or hook.name for hook in seeing))
+    return Row(kind, names, Live.PRESENT if names else None)
+
+
+def _worst(standing: Iterable[Live]) -> Live:
+    return min(standing, key=SERIOUS.index)
+
+
+async def _looked(api: ApiClient, rows: Sequence[Row], namespace: str, tell: Tell) -> tuple[list[Row], list[str]]:
+    """The rows with their objects, where these can be lost; and what could not be read."""
+    looked, unanswered = [row for row in rows if not row.exposed], []
+    at_risk = [row for row in rows if row.exposed]
+    for done, row in enumerate(at_risk):
+        seen = Seen()
+        try:
+            async for page, remaining in kinds.objects(api, row.kind, namespace):
+                for one in page:
+                    seen.add(one)
+                tell(Progress(len(at_risk), done, row.kind.definition.name, seen.objects, remaining))
+        except ClusterError as error:
+            unanswered.append(f"{row.kind.definition.name}: {error}")
+            looked.append(row)
+        else:
+            looked.append(replace(row, seen=seen))
+    tell(Progress(len(at_risk), len(at_risk)))
+    return looked, unanswered
