@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from app import __version__
+from app.cli.audit import audit
 from app.cli.certs import certs_app
 from app.cli.export import export_app
 from app.cli.install import install
@@ -43,6 +44,7 @@ def _options(
 app.command()(serve)
 app.command()(install)
 app.command()(review)
+app.command()(audit)
 app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(settings)
 app.add_typer(rules_app, name="rules")
 app.add_typer(certs_app, name="certs")
