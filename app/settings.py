@@ -25,6 +25,9 @@ _SERVICE_LINK_HINT: Final = (
     " put enableServiceLinks: false into the pod's spec"
 )
 
+_OBJECT_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+"""RFC 1123 label, which namespaces and Services have to be, and Secrets of ours are."""
+
 
 class SettingsError(ValueError):
     """The settings do not make sense; every mistake on a line of its own, each with what to do."""
@@ -70,6 +73,15 @@ def _origin_of_rancher(value: object) -> object:
     if parts.port == 0:  # a property that raises ValueError for what is no port at all
         raise ValueError("port 0 is none that Rancher can be found at")
     return f"{parts.scheme}://{parts.netloc}"
+
+
+def _object_name(value: object) -> object:
+    """The name of an object in a cluster; a longer or shorter thing would be refused there with less to go by."""
+    if value is None or value == "":
+        return None
+    if not _OBJECT_NAME.fullmatch(str(value)):
+        raise ValueError("write the name alone, as kubectl shows it: lower-case letters, digits and '-'")
+    return value
 
 
 class Settings(BaseModel):
@@ -131,6 +143,15 @@ class Settings(BaseModel):
         1000, ge=1, le=100_000, description="Asynchronous installs that the gate knows at once, ended ones included."
     )
 
+    webhook_service: Annotated[str | None, BeforeValidator(_object_name)] = Field(
+        None,
+        description="The webhook's Service, in the keeper's namespace: keep its configurations as the rules say.",
+    )
+    certs_secret: Annotated[str | None, BeforeValidator(_object_name)] = Field(
+        None,
+        description="With --webhook-service: the Secret, beside it, to keep its certificates in; else others do.",
+    )
+
     def incomplete(self) -> str:
         """What is missing before this can be served, in words; empty if nothing is."""
         for role, names in _NEEDS.items():
@@ -145,6 +166,8 @@ class Settings(BaseModel):
             )
         if self.client_name and self.client_ca is None:
             return "--client-name needs --client-ca: without it no certificate is asked for"
+        if self.certs_secret and not self.webhook_service:
+            return "--certs-secret needs --webhook-service: certificates are made for a Service's names"
         return ""
 
 

@@ -29,6 +29,8 @@ DEFAULTS: dict[str, Any] = {
     "most_held_per_caller": 100,
     "most_posts": 8,
     "most_records": 1000,
+    "webhook_service": None,
+    "certs_secret": None,
 }
 
 URL = "https://rancher.cattle-system"
@@ -90,6 +92,8 @@ def test_options_win_over_variables_and_variables_over_defaults() -> None:
         ("rancher_balancing", "l7", Balancing.L7),
         ("hold_index", "25s", timedelta(seconds=25)),
         ("most_held", "20000", 20_000),
+        ("webhook_service", "status-guard", "status-guard"),
+        ("certs_secret", "", None),
     ],
 )
 def test_variables_are_written_as_options_are(name: str, text: str, value: object) -> None:
@@ -150,6 +154,8 @@ def test_the_service_link_that_looks_like_a_setting_is_explained() -> None:
         ("hold_index", "61s"),
         ("most_held", "0"),
         ("most_posts", "many"),
+        ("webhook_service", "status-guard/status-guard"),
+        ("certs_secret", "Certs"),
     ],
 )
 def test_a_wrong_value_is_named_by_where_it_came_from(name: str, text: str) -> None:
@@ -227,3 +233,10 @@ def test_defaults_are_shown_as_they_are_written() -> None:
         "",
         "",
     ]
+
+
+def test_certificates_need_a_service_to_be_made_for() -> None:
+    """A Secret without the Service whose names stand in the certificate is refused rather than left unused."""
+    given = {"rules": "r", "tls_cert": "c", "tls_key": "k", "certs_secret": "s"}
+    assert "--certs-secret needs --webhook-service" in read(given, {}).incomplete()
+    assert read(given | {"webhook_service": "s"}, {}).incomplete() == ""

@@ -39,6 +39,8 @@ def serve(  # noqa: PLR0917 - typer turns each parameter into an option
     most_held_per_caller: Annotated[str | None, _option("most_held_per_caller")] = None,
     most_posts: Annotated[str | None, _option("most_posts")] = None,
     most_records: Annotated[str | None, _option("most_records")] = None,
+    webhook_service: Annotated[str | None, _option("webhook_service")] = None,
+    certs_secret: Annotated[str | None, _option("certs_secret")] = None,
 ) -> None:
     """Serve the admission webhook, the gate, or both over HTTPS until SIGTERM, then finish what is in flight.
 
