@@ -15,6 +15,7 @@ from app.cli.export import export_app
 from app.cli.install import install
 from app.cli.review import review
 from app.cli.rules import rules_app
+from app.cli.scan import scan
 from app.cli.serve import serve
 from app.cli.settings import settings
 
@@ -44,6 +45,7 @@ def _options(
 app.command()(serve)
 app.command()(install)
 app.command()(review)
+app.command()(scan)
 app.command()(audit)
 app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(settings)
 app.add_typer(rules_app, name="rules")

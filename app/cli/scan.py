@@ -89,11 +89,11 @@ def _write(found: "Findings", directory: Path, *, force: bool) -> None:
     from app.cli.scan_rules import write  # noqa: PLC0415 - see scan
 
     try:
-        written = write(found, directory, force=force)
+        for line in write(found, directory, force=force):
+            sys.stderr.write(f"{line}\n")
     except OSError as error:
         sys.stderr.write(f"status-guard scan: cannot write {error.filename}: {error.strerror}\n")
         raise typer.Exit(EXIT_NO_ANSWER) from None
-    sys.stderr.write("".join(f"{line}\n" for line in written))
 
 
 def _code(found: "Findings", fail_on: list[FailOn]) -> int:
