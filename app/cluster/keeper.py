@@ -1,13 +1,21 @@
 """The cluster as the keeper asks for it, each subject in a file of its own."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Final
 
 from kubernetes.aio.client import ApiClient
 from msgspec import Raw
 
+from app.cluster import observing
+from app.cluster.asking import Asked
+from app.cluster.exchange import AbsentError, Call, Exchange
+from app.cluster.reflecting import Pace, Reflector
 from app.cluster.surroundings import Surroundings
 from app.core.guard import Guard
 from app.keeper.port import Draft, Happening, Importance, Kept, Observed, Watched
+
+LONGEST_SINGLE_READ: Final = 10.0
+"""Seconds for one object. An API server that takes longer is not well; whoever asks tries again."""
 
 
 class KubernetesKeeperCluster:
@@ -19,29 +27,38 @@ class KubernetesKeeperCluster:
         surroundings: who this is, clocks and chance.
         history_namespace: for all histories; empty where each lies beside its object.
         may_write: asked once more at the last moment before each write leaves; the leadership's ``leading``.
+        pace: of watches.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - three that everybody gives, three with a default
         self,
         api: ApiClient,
         namespace: str,
         surroundings: Surroundings,
         history_namespace: str = "",
         may_write: Callable[[], bool] = lambda: True,
+        *,
+        pace: Pace | None = None,
     ) -> None:
-        del api, namespace, surroundings, history_namespace, may_write
+        self._exchange = Exchange(api, may_write)
+        self._surroundings, self._pace = surroundings, pace or Pace()
+        del namespace, history_namespace
 
     async def watched(self, guards: Sequence[Guard]) -> Mapping[str, Watched]:
         """See :class:`app.keeper.port.Cluster`."""
-        raise NotImplementedError
+        return await observing.watched(self._exchange, guards)
 
     def watch(self, kind: Watched) -> AsyncIterator[Happening]:
         """See :class:`app.keeper.port.Cluster`."""
-        raise NotImplementedError
+        return Reflector(self._exchange, kind, self._surroundings, self._pace).happenings()
 
     async def read(self, kind: Watched, namespace: str, name: str) -> Observed | None:
         """See :class:`app.keeper.port.Cluster`."""
-        raise NotImplementedError
+        asked = Asked("get", observing.resource(kind), observing.path(kind, namespace), namespace)
+        try:
+            return observing.observed(await self._exchange.send(Call(asked, name), LONGEST_SINGLE_READ))
+        except AbsentError:
+            return None
 
     async def repair(self, kind: Watched, before: Observed, operations: bytes) -> Observed:
         """See :class:`app.keeper.port.Cluster`."""
