@@ -27,6 +27,9 @@ _CONFIGURATION: Final = typer.Option(
     help="Webhook configuration to publish the CA in, as mutating/NAME or validating/NAME; repeatable."
     " Without it: all with the label app.kubernetes.io/managed-by=status-guard."
 )
+_NO_CONFIGURATION: Final = typer.Option(
+    "--no-configuration", help="Publish the CA in none, because the API server does not call this Service: the gate's."
+)
 _FORGET_RETIRED: Final = typer.Option(
     "--forget-retired", help="Stop trusting CAs before the current one at once. Restart the webhook's pods first."
 )
@@ -85,6 +88,7 @@ def ensure(  # noqa: PLR0917 - typer turns each parameter into an option
     service: Annotated[str, typer.Option(help="The Service that the API server calls; the certificate's names.")],
     secret: Annotated[str, typer.Option(help="The Secret to keep them in; has to exist. [SERVICE-certs]")] = "",
     configuration: Annotated[list[str] | None, _CONFIGURATION] = None,
+    no_configuration: Annotated[bool, _NO_CONFIGURATION] = False,
     rotate_ca: Annotated[bool, typer.Option("--rotate-ca", help="Replace the CA though it is good.")] = False,
     forget_retired: Annotated[bool, _FORGET_RETIRED] = False,
     settle: Annotated[str, typer.Option(help="How long a new CA is published before it is relied on.")] = "60s",
@@ -110,9 +114,12 @@ def ensure(  # noqa: PLR0917 - typer turns each parameter into an option
             "--rotate-ca with --forget-retired would stop trusting what is still served; rotate, restart the webhook's"
             " pods, then forget"
         )
+    if no_configuration and configuration:
+        raise typer.BadParameter("--no-configuration says that there is none, --configuration names one; leave one out")
     try:
+        published = not no_configuration
         names = service_names(namespace, service)
-        wanted = Wanted(names, duration.parse(settle), rotate=rotate_ca, forget=forget_retired)
+        wanted = Wanted(names, duration.parse(settle), rotate=rotate_ca, forget=forget_retired, published=published)
         place = (namespace, secret or f"{service}-certs", list(map(read_configuration, configuration or ())))
         asyncio.run(_ensure(place, wanted, kubeconfig, context))
     except (BadDurationError, ClusterError) as error:

@@ -34,12 +34,14 @@ class Wanted:
         settle: how long a CA is published before a leaf of it is served.
         rotate: replace the CA though nothing is wrong with it.
         forget: forget retired CAs now, though leaves of theirs may still be served.
+        published: publish the CA in webhook configurations; not for what the API server does not call.
     """
 
     names: frozenset[str]
     settle: timedelta = SETTLE
     rotate: bool = False
     forget: bool = False
+    published: bool = True
 
 
 async def ensure(cluster: Cluster, wanted: Wanted, say: Say, sleep: Sleep) -> None:
@@ -90,7 +92,7 @@ class _Run:
 
     async def step(self) -> bool:
         """Look, take one step; true when there is none left."""
-        found = await self._cluster.registrations()
+        found = await self._cluster.registrations() if self._wanted.published else ()
         secret = await self._cluster.secret()  # after the configurations: see app.core.rotation.next_step
         if not secret.ours:
             raise ClusterError(
@@ -164,5 +166,6 @@ class _Run:
     def _conclude(self, stored: Stored, ours: tuple[Registration, ...]) -> None:
         due = stored.holdings().leaf
         when = f"; the certificate is due for renewal on {due.renew_at:%Y-%m-%d}" if due else ""
-        where = f"trusted by {', '.join(map(str, ours))}" if ours else "no webhook configuration is there yet"
+        where = "no webhook configuration is there yet" if self._wanted.published else "kept in the Secret alone"
+        where = f"trusted by {', '.join(map(str, ours))}" if ours else where
         self._say(f"All is well: {where}{when}.")

@@ -4,16 +4,35 @@ from collections.abc import Iterator
 
 import pytest
 import yaml
-from manifest_objects import documents, rendered
+from manifest_objects import documents, pod_of, rendered, the
 from rbac_server import Server, rbac_server
 
 pytestmark = pytest.mark.cluster
+
+CERTS = "system:serviceaccount:status-guard-gate:status-guard-gate-certs"
+GROUPS = '"system:serviceaccounts,system:authenticated"'
+ARGS = pod_of(the("CronJob", "gate/certs/cronjob.yaml"))["containers"][0]["args"]
+WEBHOOK = {
+    "apiVersion": "admissionregistration.k8s.io/v1",
+    "kind": "ValidatingWebhookConfiguration",
+    "metadata": {"name": "status-guard", "labels": {"app.kubernetes.io/managed-by": "status-guard"}},
+    "webhooks": [
+        {
+            "name": "guard.example.io",
+            "admissionReviewVersions": ["v1"],
+            "sideEffects": "None",
+            "failurePolicy": "Ignore",
+            "clientConfig": {"service": {"namespace": "status-guard", "name": "status-guard"}},
+        }
+    ],
+}
+"""What stands beside the gate where the webhook is installed too."""
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """An API server without the kinds of Gateway API, Traefik and cert-manager."""
-    with rbac_server(tmp_path_factory.mktemp("api"), ["nobody-token,nobody,1,system:authenticated"]) as started:
+    with rbac_server(tmp_path_factory.mktemp("api"), [f"certs-token,{CERTS},1,{GROUPS}"]) as started:
         yield started
 
 
@@ -38,3 +57,28 @@ def test_the_ingresses_apply(name: str, server: Server) -> None:
     run = server.kubectl(*words, stdin=yaml.safe_dump_all(ingresses), check=False)
     assert run.returncode == 0, run.stderr
     assert run.stdout.count("serverside-applied") == len(ingresses)
+
+
+def test_the_job_fills_the_secret_and_touches_nothing_else(server: Server) -> None:
+    """The CronJob's own arguments, as its ServiceAccount, use all its rights; the webhook's caBundle is not theirs."""
+    objects = rendered("gate")
+    server.apply(*(one for one in objects if one["kind"] == "Namespace"))
+    server.apply(
+        *(one for one in objects if one["kind"] in {"Secret", "Role", "RoleBinding", "ServiceAccount"}), WEBHOOK
+    )
+    run = server.status_guard(*ARGS, kubeconfig=server.kubeconfig_for("certs-token"))
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "All is well: kept in the Secret alone" in run.stdout
+    secret = server.get("secret", "status-guard-gate-certs", "--namespace=status-guard-gate")
+    assert {"ca.crt", "tls.crt", "tls.key"} <= secret["data"].keys()
+    granted = {(verb, "secrets", "status-guard-gate-certs") for verb in ("get", "patch")}
+    assert server.calls_of(CERTS) == granted
+    (webhook,) = server.get("validatingwebhookconfigurations", "status-guard")["webhooks"]
+    assert "caBundle" not in webhook["clientConfig"]
+
+
+def test_configurations_are_either_named_or_none(server: Server) -> None:
+    """Naming one and saying that there is none contradict each other: bad input, and nothing is written."""
+    run = server.status_guard(*ARGS, "--configuration=validating/status-guard")
+    assert run.returncode == 2
+    assert "--no-configuration" in run.stderr

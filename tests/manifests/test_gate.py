@@ -6,9 +6,6 @@ from manifest_objects import KUBECTL, MANIFESTS, Object, documents, pod_of, rend
 from app import __version__
 from app.api.gate.receiving import MOST_KEPT, MOST_READING
 from app.api.health import Ops
-from app.cluster.ensure import service_names
-from app.cluster.port import OURS
-from app.core import duration
 from app.main import LINGER
 from app.roles.gate import Gate
 from app.settings import Balancing, Settings, flag, read
@@ -113,8 +110,13 @@ def test_it_has_no_credentials_of_its_own() -> None:
     account = the("ServiceAccount", "gate/deployment.yaml")
     assert account["automountServiceAccountToken"] is False
     assert POD["serviceAccountName"] == account["metadata"]["name"]
-    kinds = {one["kind"] for path in (MANIFESTS / "gate").rglob("*.yaml") for one in documents(str(path))}
-    assert not {kind for kind in kinds if "Role" in kind}
+    bindings = [
+        one
+        for path in (MANIFESTS / "gate").rglob("*.yaml")
+        for one in documents(str(path))
+        if one["kind"] in {"RoleBinding", "ClusterRoleBinding"}
+    ]
+    assert POD["serviceAccountName"] not in {subject["name"] for one in bindings for subject in one["subjects"]}
 
 
 def test_what_it_holds_can_leave_for_rancher_only() -> None:
@@ -152,19 +154,6 @@ def test_selectors_meet_the_pods() -> None:
     assert labels != webhook["spec"]["template"]["metadata"]["labels"]
 
 
-def test_both_ways_to_a_certificate_make_the_same_one() -> None:
-    """The empty Secret is ours to fill; cert-manager's certificate has its name, and those of the Service."""
-    secret = the("Secret", "gate/secret.yaml")
-    label, value = OURS
-    assert secret["metadata"]["labels"] == {label: value}
-    assert not {"data", "stringData"} & secret.keys()
-    leaf = the("Certificate", "gate/cert-manager/certificate.yaml", "status-guard-gate")["spec"]
-    mounted = next(volume["secret"]["secretName"] for volume in POD["volumes"] if "secret" in volume)
-    assert leaf["secretName"] == secret["metadata"]["name"] == mounted
-    assert set(leaf["dnsNames"]) == service_names(NAMESPACE, SERVICE["metadata"]["name"])
-    assert duration.parse(leaf["renewBefore"]) * 3 == duration.parse(leaf["duration"])
-
-
 @pytest.mark.skipif(KUBECTL is None, reason="kubectl renders these; install it to run them")
 def test_everything_is_in_one_namespace_of_its_own() -> None:
     """Each object is in the gate's namespace, carries the common label, and the image has this version."""
@@ -172,5 +161,5 @@ def test_everything_is_in_one_namespace_of_its_own() -> None:
     for one in objects:
         assert (one["kind"] == "Namespace") != (one["metadata"].get("namespace") == NAMESPACE), one["metadata"]
         assert one["metadata"]["labels"]["app.kubernetes.io/part-of"] == "status-guard"
-    (image,) = [pod_of(one)["containers"][0]["image"] for one in objects if one["kind"] == "Deployment"]
-    assert image == f"status-guard:{__version__}"
+    workloads = [one for one in objects if one["kind"] in {"Deployment", "CronJob"}]
+    assert [pod_of(one)["containers"][0]["image"] for one in workloads] == [f"status-guard:{__version__}"] * 2
