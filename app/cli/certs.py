@@ -109,13 +109,7 @@ def ensure(  # noqa: PLR0917 - typer turns each parameter into an option
     from app.cluster.port import ClusterError  # noqa: PLC0415
     from app.cluster.port import configuration as read_configuration  # noqa: PLC0415
 
-    if rotate_ca and forget_retired:
-        raise typer.BadParameter(
-            "--rotate-ca with --forget-retired would stop trusting what is still served; rotate, restart the webhook's"
-            " pods, then forget"
-        )
-    if no_configuration and configuration:
-        raise typer.BadParameter("--no-configuration says that there is none, --configuration names one; leave one out")
+    _refuse_contradictions(rotate_ca and forget_retired, no_configuration and bool(configuration))
     try:
         published = not no_configuration
         names = service_names(namespace, service)
@@ -125,6 +119,16 @@ def ensure(  # noqa: PLR0917 - typer turns each parameter into an option
     except (BadDurationError, ClusterError) as error:
         typer.echo(f"status-guard certs ensure: {error}", err=True)
         raise typer.Exit(_EXIT_BAD_INPUT) from None
+
+
+def _refuse_contradictions(rotated_and_forgotten: bool, none_and_some: bool) -> None:
+    if rotated_and_forgotten:
+        raise typer.BadParameter(
+            "--rotate-ca with --forget-retired would stop trusting what is still served; rotate, restart the webhook's"
+            " pods, then forget"
+        )
+    if none_and_some:
+        raise typer.BadParameter("--no-configuration says that there is none, --configuration names one; leave one out")
 
 
 async def _ensure(
