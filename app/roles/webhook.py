@@ -45,6 +45,11 @@ class Webhook:
         gauge("status_guard_rules_generation", "Rule sets accepted since the start.", lambda: rules.generation)
         gauge("status_guard_rules_guards", "Guards in force.", lambda: len(rules.current.guards))
         gauge("status_guard_rules_reload_failures", "Rule sets refused since the start.", lambda: rules.failures)
+        gauge(
+            "status_guard_rules_refused",
+            "Whether the rules on disk are refused and an earlier set is in force.",
+            lambda: float(rules.last_error is not None),
+        )
 
     @property
     def checks(self) -> dict[str, Check]:

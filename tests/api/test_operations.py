@@ -119,6 +119,7 @@ def test_metrics_are_named_as_documented(server: Process, post: Post) -> None:
         "status_guard_rules_generation": set(),
         "status_guard_rules_guards": set(),
         "status_guard_rules_reload_failures": set(),
+        "status_guard_rules_refused": set(),
         "status_guard_clients_refused": set(),
         "status_guard_certificate_expiry_seconds": set(),
         "status_guard_certificate_reload_failures": set(),

@@ -112,6 +112,7 @@ def test_a_bad_set_changes_nothing(
     refused = process.line("rules refused; the earlier set stays in force")
     assert any("gadgets.yaml" in mistake and "spec.mode" in mistake for mistake in refused["mistakes"])
     assert process.metric("status_guard_rules_reload_failures") == 1
+    assert process.metric("status_guard_rules_refused") == 1
     assert process.metric("status_guard_rules_generation") == 1
     ready, checks = process.ready()
     assert (ready, checks["rules"]["ok"]) == (True, True)
@@ -119,6 +120,7 @@ def test_a_bad_set_changes_nothing(
     assert "gadgets.yaml" in checks["rules"]["detail"]
     mount.write({f"{name}.yaml": guards(**{name: mode}) for name, mode in OLD.items()})
     process.until(lambda: "refused" not in process.ready()[1]["rules"]["detail"])
+    assert process.metric("status_guard_rules_refused") == 0
     assert all(OLD[kind] == mode for caller in callers for kind, mode in list(caller.seen))
 
 
