@@ -52,12 +52,14 @@ class Asked:
         resource: plural with group, like ``upgrades.harvesterhci.io``.
         path: of the URL.
         namespace: where it is, empty for all or none.
+        subresource: of the one object, like ``status``.
     """
 
     verb: str
     resource: str
     path: str
     namespace: str = ""
+    subresource: str = ""
 
     def __str__(self) -> str:
         where = f" in namespace {self.namespace}" if self.namespace else ""
@@ -67,7 +69,8 @@ class Asked:
     def right(self) -> str:
         """How to see whether one has it."""
         where = f" -n {self.namespace}" if self.namespace else " --all-namespaces" if self.verb == "list" else ""
-        return f"kubectl auth can-i {self.verb} {self.resource}{where}"
+        part = f" --subresource={self.subresource}" if self.subresource else ""
+        return f"kubectl auth can-i {self.verb} {self.resource}{part}{where}"
 
 
 class _ListMeta(Struct):

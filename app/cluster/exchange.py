@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPMethod, HTTPStatus
+from io import BytesIO
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
@@ -84,10 +85,21 @@ class Call:
     content_type: str = AS_IT_IS
     accept: str = AS_IT_IS
 
-    def __str__(self) -> str:
-        return f"{self.asked.verb} {self.asked.resource} {self.name}".strip() + (
-            f" in namespace {self.asked.namespace}" if self.asked.namespace else ""
+    @property
+    def path(self) -> str:
+        """Of the URL."""
+        named = (
+            [self.asked.path, quote(self.name), self.asked.subresource]
+            if self.asked.verb != "create"
+            else [self.asked.path]
         )
+        return "/".join(filter(None, named))
+
+    def __str__(self) -> str:
+        asked = self.asked
+        what = f"the {asked.subresource} of {asked.resource}" if asked.subresource else asked.resource
+        where = f" in namespace {asked.namespace}" if asked.namespace else ""
+        return " ".join(filter(None, (asked.verb, what, self.name))) + where
 
     @property
     def writes(self) -> bool:
@@ -144,7 +156,7 @@ class Exchange:
         session: ClientSession = rest.pool_manager
         _, url, headers, _, _ = await self._api.param_serialize(
             _METHODS[call.asked.verb],
-            call.asked.path + (f"/{quote(call.name)}" if call.name and call.asked.verb != "create" else ""),
+            call.path,
             query_params=[(name, value) for name, value in call.query.items() if value != ""],
             header_params={"Accept": call.accept, "Content-Type": call.content_type},
             auth_settings=["BearerToken"],
@@ -152,7 +164,12 @@ class Exchange:
         if call.writes and not self._may_write():
             raise KeeperError(f"did not {call}: this keeper no longer leads")
         answer = await session.request(
-            _METHODS[call.asked.verb], url, headers=headers, data=call.body, timeout=timeout, **self._options()
+            _METHODS[call.asked.verb],
+            url,
+            headers=headers,
+            data=call.body and BytesIO(call.body),
+            timeout=timeout,
+            **self._options(),
         )
         try:
             if answer.status >= HTTPStatus.BAD_REQUEST:

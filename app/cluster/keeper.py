@@ -1,21 +1,18 @@
 """The cluster as the keeper asks for it, each subject in a file of its own."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Final
 
 from kubernetes.aio.client import ApiClient
 from msgspec import Raw
 
-from app.cluster import observing
-from app.cluster.asking import Asked
-from app.cluster.exchange import AbsentError, Call, Exchange
+from app.cluster import changing, observing
+from app.cluster.exchange import Exchange
+from app.cluster.recorder import Recorder
 from app.cluster.reflecting import Pace, Reflector
+from app.cluster.revisions import Revisions
 from app.cluster.surroundings import Surroundings
 from app.core.guard import Guard
 from app.keeper.port import Draft, Happening, Importance, Kept, Observed, Watched
-
-LONGEST_SINGLE_READ: Final = 10.0
-"""Seconds for one object. An API server that takes longer is not well; whoever asks tries again."""
 
 
 class KubernetesKeeperCluster:
@@ -42,7 +39,8 @@ class KubernetesKeeperCluster:
     ) -> None:
         self._exchange = Exchange(api, may_write)
         self._surroundings, self._pace = surroundings, pace or Pace()
-        del namespace, history_namespace
+        self._recorder = Recorder(self._exchange, surroundings)
+        self._revisions = Revisions(self._exchange, surroundings, namespace, history_namespace)
 
     async def watched(self, guards: Sequence[Guard]) -> Mapping[str, Watched]:
         """See :class:`app.keeper.port.Cluster`."""
@@ -54,40 +52,36 @@ class KubernetesKeeperCluster:
 
     async def read(self, kind: Watched, namespace: str, name: str) -> Observed | None:
         """See :class:`app.keeper.port.Cluster`."""
-        asked = Asked("get", observing.resource(kind), observing.path(kind, namespace), namespace)
-        try:
-            return observing.observed(await self._exchange.send(Call(asked, name), LONGEST_SINGLE_READ))
-        except AbsentError:
-            return None
+        return await changing.read(self._exchange, kind, namespace, name)
 
     async def repair(self, kind: Watched, before: Observed, operations: bytes) -> Observed:
         """See :class:`app.keeper.port.Cluster`."""
-        raise NotImplementedError
+        return await changing.repair(self._exchange, kind, before, operations)
 
     async def annotate(self, kind: Watched, before: Observed, annotations: Mapping[str, str | None]) -> Observed:
         """See :class:`app.keeper.port.Cluster`."""
-        raise NotImplementedError
+        return await changing.annotate(self._exchange, kind, before, annotations)
 
     async def say(self, kind: Watched, about: Observed, importance: Importance, reason: str, message: str) -> None:
         """See :class:`app.keeper.port.Cluster`."""
-        raise NotImplementedError
+        await self._recorder.say(kind, about, importance, reason, message)
 
     async def kept(self, kind: Watched) -> tuple[Kept, ...]:
         """See :class:`app.keeper.port.Cluster`."""
-        raise NotImplementedError
+        return await self._revisions.kept(kind)
 
     async def recall(self, kept: Kept) -> Raw | None:
         """See :class:`app.keeper.port.Cluster`."""
-        raise NotImplementedError
+        return await self._revisions.recall(kept)
 
     async def keep(self, kind: Watched, owner: Observed, draft: Draft, status: Raw) -> Kept:
         """See :class:`app.keeper.port.Cluster`."""
-        raise NotImplementedError
+        return await self._revisions.keep(kind, owner, draft, status)
 
     async def renew(self, kept: Kept, revision: int, annotations: Mapping[str, str | None]) -> Kept:
         """See :class:`app.keeper.port.Cluster`."""
-        raise NotImplementedError
+        return await self._revisions.renew(kept, revision, annotations)
 
     async def forget(self, kept: Kept) -> None:
         """See :class:`app.keeper.port.Cluster`."""
-        raise NotImplementedError
+        await self._revisions.forget(kept)

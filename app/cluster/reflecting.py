@@ -66,7 +66,7 @@ class _ListMeta(Struct, rename="camel"):
 
 class _Page(Struct):
     metadata: _ListMeta
-    items: list[Raw]
+    items: list[Raw] | None = None
 
 
 class _Event(Struct):
@@ -140,7 +140,7 @@ class Reflector:
             page = decoded(await self._exchange.send(call), _Page, call)
             version = version or page.metadata.resource_version
             token = page.metadata.continue_
-            for item in page.items:
+            for item in page.items or ():
                 one = observed(bytes(item))
                 missing.pop((one.namespace, one.name), None)
                 for happening in self._seen(one):
