@@ -8,6 +8,8 @@ HOST ?= 127.0.0.1
 PORT ?= 8443
 OPS_PORT ?= 8080
 CERTS ?= certs/dev
+RANCHER_PORT ?= 9443
+DEMO ?=
 OVERLAY ?= harvester
 BIN := .venv/bin
 
@@ -38,6 +40,11 @@ run: install ## Serve the webhook with manifests/rules on https://HOST:PORT
 	@$(BIN)/python dev/hello.py --host $(HOST) --port $(PORT) --certs $(CERTS) --python $(BIN)/python
 	@exec $(BIN)/python dev/foreground.py $(BIN)/status-guard serve --roles webhook --rules manifests/rules \
 	  --host $(HOST) --port $(PORT) --ops-port $(OPS_PORT) --tls-cert $(CERTS)/tls.crt --tls-key $(CERTS)/tls.key
+
+.PHONY: demo
+demo: .venv/.dev ## The gate before a Rancher stand-in, and what it is for; DEMO=--once ends after the story
+	@exec $(BIN)/python dev/foreground.py $(BIN)/python dev/demo --port $(PORT) --ops-port $(OPS_PORT) \
+	  --rancher-port $(RANCHER_PORT) $(DEMO)
 
 .PHONY: test
 test: .venv/.dev lint types contracts ## Everything CI requires
@@ -112,4 +119,4 @@ lock: .venv/.dev ## Resolve the dependencies anew
 
 .PHONY: clean
 clean: ## Remove what make made, development certificates included
-	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* certs/dev bench/.build
+	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* certs/dev certs/demo bench/.build

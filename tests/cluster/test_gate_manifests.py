@@ -1,10 +1,15 @@
 """The gate's manifests on a real API server: all that is not of somebody else's kind applies."""
 
+import base64
+import re
+import subprocess
+import textwrap
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import yaml
-from manifest_objects import documents, pod_of, rendered, the
+from manifest_objects import ROOT, documents, pod_of, rendered, the
 from rbac_server import Server, rbac_server
 
 pytestmark = pytest.mark.cluster
@@ -82,3 +87,29 @@ def test_configurations_are_either_named_or_none(server: Server) -> None:
     run = server.status_guard(*ARGS, "--configuration=validating/status-guard")
     assert run.returncode == 2
     assert "--no-configuration" in run.stderr
+
+
+def test_ranchers_cas_are_put_where_the_guide_says(server: Server, tmp_path: Path) -> None:
+    """Its lines, pasted into a shell, make the ConfigMap that the gate mounts, with both CAs one after the other."""
+    guide = (ROOT / "docs/gate.md").read_text()
+    (lines,) = re.findall(r"^       (for ca in .*?--from-file=ca\.crt)$", guide, re.DOTALL | re.MULTILINE)
+    server.apply(
+        *({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in ("cattle-system",)),
+        *(one for one in rendered("gate") if one["kind"] == "Namespace"),
+        *(
+            {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": {"name": name, "namespace": "cattle-system"},
+                "data": {"tls.crt": base64.b64encode(f"certificate of {name}".encode()).decode()},
+            }
+            for name in ("tls-rancher", "tls-rancher-internal-ca")
+        ),
+    )
+    command = ["bash", "-ec", textwrap.dedent(f"       {lines}")]
+    run = subprocess.run(
+        command, cwd=tmp_path, env=server.environment(), capture_output=True, text=True, check=False, timeout=50
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+    made = server.get("configmap", "rancher-ca", "--namespace=status-guard-gate")
+    assert made["data"] == {"ca.crt": "certificate of tls-rancher-internal-ca\ncertificate of tls-rancher\n"}

@@ -30,6 +30,7 @@ def parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--on-disconnect", choices=["cancel", "finish"], default="cancel")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--repo", action="store_true", help="begin with a ClusterRepo harvester")
+    parser.add_argument("--landing", default="", help="URL to which /login leads, after it has made a browser ADMIN's")
     return parser.parse_args(words)
 
 
@@ -49,7 +50,9 @@ async def serve(options: argparse.Namespace) -> None:
         on_disconnect=options.on_disconnect,
         seed=options.seed,
         port=options.port,
+        landing=options.landing,
     ) as rancher:
+        rancher.upstream()
         if options.repo:
             rancher.add_repo()
         ca_file = options.ca_file or rancher.ca_file

@@ -8,7 +8,7 @@ from .faults import Step
 from .kube import serve_kube
 from .request import Request
 from .uiplugins import index_of
-from .users import authenticate, check_csrf, cookies, is_browser
+from .users import ADMIN, authenticate, check_csrf, cookies, is_browser
 
 if TYPE_CHECKING:
     from .replica import Replica
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 TEXT = ((b"content-type", b"text/plain; charset=utf-8"),)
 HTML = ((b"content-type", b"text/html"),)
 TOO_EARLY = 425
+SESSION = (b"set-cookie", f"R_SESS={ADMIN.token}; Path=/; Secure; HttpOnly".encode())
 FIRST_COOKIE = (b"set-cookie", b"CSRF=3f1c7b9a5d2e4c6f; Path=/; Secure")
 
 
@@ -72,6 +73,8 @@ def _public(replica: "Replica", parts: list[str]) -> Answer | None:
             return Answer(200, b"ok", TEXT)
         case ["rancherversion"]:
             return Answer(200, go_json({"Version": f"v{version}.0", "GitCommit": "59bd052e"}).encode())
+        case ["login"] if replica.rancher.landing:
+            return Answer(303, b"", (SESSION, (b"location", replica.rancher.landing.encode())))
     return None
 
 

@@ -69,6 +69,7 @@ class Rancher:
         substitutes: whether the newest version is found where the wanted one is missing (the helm fork up to 2.14).
         hasty_followers: whether followers raise observedGeneration before the leader has looked (older lines).
         port: of the balancer; 0 takes a free one.
+        landing: URL to which /login leads whoever opens it in a browser, as ADMIN; there is no /login without it.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class Rancher:
         substitutes: bool = False,
         hasty_followers: bool = False,
         port: int = 0,
+        landing: str = "",
     ) -> None:
         self.clock = clock or Clock()
         self.record = Record(self.clock)
@@ -96,6 +98,7 @@ class Rancher:
         self.tunnels = tunnels
         self.on_disconnect = on_disconnect
         self.notices_deaths = notices_deaths
+        self.landing = landing
         self.failures: list[BaseException] = []
         self._background = Background()
         self.world = World(
