@@ -11,6 +11,7 @@ import typer
 from app import __version__
 from app.cli.audit import audit
 from app.cli.certs import certs_app
+from app.cli.doctor import doctor
 from app.cli.export import export_app
 from app.cli.install import install
 from app.cli.review import review
@@ -47,6 +48,7 @@ app.command()(install)
 app.command()(review)
 app.command()(scan)
 app.command()(audit)
+app.command()(doctor)
 app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(settings)
 app.add_typer(rules_app, name="rules")
 app.add_typer(certs_app, name="certs")
