@@ -68,7 +68,8 @@ class Asked:
     @property
     def right(self) -> str:
         """How to see whether one has it."""
-        where = f" -n {self.namespace}" if self.namespace else " --all-namespaces" if self.verb == "list" else ""
+        everywhere = " --all-namespaces" if self.verb in {"list", "watch"} else ""
+        where = f" -n {self.namespace}" if self.namespace else everywhere
         part = f" --subresource={self.subresource}" if self.subresource else ""
         return f"kubectl auth can-i {self.verb} {self.resource}{part}{where}"
 
