@@ -101,8 +101,17 @@ def test_a_gateway_sets_no_end() -> None:
             )
 
 
-def test_proxies_check_the_name_that_the_certificate_has() -> None:
-    """What Gateway and Traefik expect behind them is a name of the gate's certificate."""
-    names = the("Certificate", "gate/cert-manager/certificate.yaml", "status-guard-gate")["spec"]["dnsNames"]
-    assert the("BackendTLSPolicy", "gate/routes/httproute.yaml")["spec"]["validation"]["hostname"] in names
-    assert the("ServersTransport", "gate/routes/ingress-traefik.yaml")["spec"]["serverName"] in names
+def test_proxies_check_the_certificate_that_the_gate_has() -> None:
+    """What stands before the gate expects a name of its certificate, and takes the CA from the Secret it is kept in."""
+    leaf = the("Certificate", "gate/cert-manager/certificate.yaml", "status-guard-gate")["spec"]
+    nginx = [one["metadata"]["annotations"] for name, one in INGRESSES if name == "nginx"]
+    said = {key.rpartition("/")[2]: value for key, value in nginx[0].items()}
+    traefik = the("ServersTransport", "gate/routes/ingress-traefik.yaml")["spec"]
+    gateway = the("BackendTLSPolicy", "gate/routes/httproute.yaml")["spec"]["validation"]
+    assert {said["proxy-ssl-name"], traefik["serverName"], gateway["hostname"]} <= set(leaf["dnsNames"])
+    assert (said["proxy-ssl-verify"], said["proxy-ssl-server-name"]) == ("on", "on")
+    assert said["proxy-ssl-secret"] == f"{NAMESPACE}/{leaf['secretName']}"
+    assert traefik["rootCAs"] == [{"secret": leaf["secretName"]}]
+    guide = (MANIFESTS.parent / "docs/gate.md").read_text()
+    assert f"create configmap {gateway['caCertificateRefs'][0]['name']} --from-file=ca.crt=" in guide
+    assert f"get secret {leaf['secretName']} --output" in guide
