@@ -53,7 +53,8 @@ class Line:
         self._alive.clear()
 
     def thaw(self) -> None:
-        """Pass on what was held, and everything again."""
+        """Take connections again; what was held is lost, and the connections that it came by end."""
+        self.cut()
         self._alive.set()
 
     def kubeconfig(self, direct: Path, to: Path) -> Path:
@@ -83,6 +84,8 @@ class Line:
         with contextlib.suppress(ConnectionError):
             while data := await reader.read(65536):
                 await self._alive.wait()
+                if writer.is_closing():
+                    break
                 writer.write(data)
                 await writer.drain()
         if self._alive.is_set():
