@@ -3,8 +3,9 @@
 What cannot be read is an observation too, so that one missing right leaves the other checks as they are.
 """
 
+import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
@@ -41,6 +42,9 @@ from app.core.guard import Guard, Mode, Target
 _ADMISSION: Final = "admissionregistration.k8s.io"
 _HTTPS: Final = 443
 _TIMEOUT: Final = 10.0
+"""Seconds for one small answer."""
+_RENEWAL: Final = 4.0
+"""Seconds: twice client-go's period for renewing a Lease, which the keeper's is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,7 @@ async def examine(api: ApiClient, request: Request) -> Observations:
         definitions=definitions,
         served=await _served([one for one in live if one.ours], request.endpoint),
         trials=tuple([await _trial(api, guard, definitions[_name(guard)], request.person) for guard in guards]),
-        lease=await _lease(api, request.commands.namespace),
+        lease=await _lease(api, request.commands.namespace, now),
         native=await _native(api),
         places=request.places,
         commands=request.commands,
@@ -219,15 +223,25 @@ async def _trial(api: ApiClient, guard: Guard, definition: Definition | Unseen |
     return await trial.lose(api, guard, version, person)
 
 
-async def _lease(api: ApiClient, namespace: str) -> Lease | Unseen | None:
+async def _lease(api: ApiClient, namespace: str, now: datetime) -> Lease | Unseen | None:
+    """The Lease; if it looks stale it is looked at again, since the holder's clock may be behind the API server's."""
     path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{LEASE}"
     asked = Asked("get", f"leases.coordination.k8s.io/{LEASE}", path, namespace)
     try:
-        spec = decoded(await get(api, asked), _Lease, asked).spec
+        found = await _read_lease(api, asked)
+        if not found.holder or not found.stale(now):
+            return found
+        await asyncio.sleep(_RENEWAL)
+        again = await _read_lease(api, asked)
     except NotServedError:
         return None
     except ClusterError as error:
         return _unseen(error, asked)
+    return replace(again, moved=again.renewed != found.renewed)
+
+
+async def _read_lease(api: ApiClient, asked: Asked) -> Lease:
+    spec = decoded(await get(api, asked), _Lease, asked).spec
     return Lease(spec.holder_identity or "", spec.renew_time, spec.lease_duration_seconds or 0)
 
 

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,8 @@ from rbac_server import rbac_server
 from server_process import Pki, Process
 
 from app.certificates import issue_leaf, new_authority
+from app.cluster import leadership
+from app.core.diagnosis.keeper import LEASE
 
 pytestmark = pytest.mark.cluster
 
@@ -218,7 +221,7 @@ def healthy(ward: Ward) -> Ward:
     if not ward.dirty:
         return ward
     ward.delete("mutatingwebhookconfiguration", "zzz-other")
-    ward.delete("lease", "status-guard-keeper", "--namespace", NAMESPACE)
+    ward.delete("lease", LEASE, "--namespace", NAMESPACE)
     ward.apply(*endpoint(ward.webhook.port))
     ward.register()
     ward.until(lambda report: report.code == 0)
@@ -415,16 +418,45 @@ def test_another_webhook_that_runs_later_is_a_warning(healthy: Ward) -> None:
 )
 def test_the_keepers_lease_tells_whether_one_leads(healthy: Ward, spec: dict[str, Any], level: str, said: str) -> None:
     """Held and fresh is well; stale or let go is an error; the API server's clock decides."""
-    now = datetime.now(UTC) - timedelta(seconds=5)  # noqa: TID251 - as a keeper would write it
+    renew(healthy, timedelta(seconds=5), spec)
+    [found] = healthy.doctor().of("keeper")
+    assert (found["level"], said in found["what"]) == (level, True)
+
+
+def test_the_keeper_is_looked_for_where_it_leads() -> None:
+    """The Lease that is read is the one that keepers take."""
+    assert LEASE == leadership.LEASE
+
+
+def renew(ward: Ward, ago: timedelta, spec: dict[str, Any]) -> None:
+    """Write the Lease as a keeper would whose clock shows a time so long ago."""
+    now = datetime.now(UTC) - ago  # noqa: TID251 - as a keeper would write it
     lease = {
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",
-        "metadata": {"name": "status-guard-keeper", "namespace": NAMESPACE},
+        "metadata": {"name": LEASE, "namespace": NAMESPACE},
         "spec": {**spec, "renewTime": f"{now:%Y-%m-%dT%H:%M:%S.%f}Z"},
     }
-    healthy.apply(lease)
-    [found] = healthy.doctor().of("keeper")
-    assert (found["level"], said in found["what"]) == (level, True)
+    ward.apply(lease)
+
+
+def test_a_keeper_whose_clock_is_behind_still_leads(healthy: Ward) -> None:
+    """A Lease that moves while it is looked at is held, whatever its times say."""
+    held, over = {"holderIdentity": "keeper-1", "leaseDurationSeconds": 15}, threading.Event()
+
+    def keep() -> None:
+        while not over.wait(0.3):
+            renew(healthy, timedelta(hours=1), held)
+
+    renew(healthy, timedelta(hours=1), held)
+    keeper = threading.Thread(target=keep)
+    keeper.start()
+    try:
+        [found] = healthy.doctor().of("keeper")
+    finally:
+        over.set()
+        keeper.join()
+    assert (found["level"], found["what"]) == ("ok", "keeper-1 leads")
 
 
 def test_a_guard_on_the_wrong_side_of_the_subresource_is_an_error(healthy: Ward, tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """Is a keeper leading?"""
 
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Final
 
 from app.core.diagnosis.finding import Check, Finding, Level
@@ -34,7 +33,7 @@ def _of(lease: Lease, subject: str, pods: str, seen: Observations) -> Finding:
     if not lease.holder:
         what = "nobody holds it: the last keeper stopped and none has begun"
         return Finding(Check.KEEPER, Level.ERROR, subject, what, _WITHOUT, pods)
-    if lease.renewed is None or seen.now - lease.renewed > timedelta(seconds=lease.seconds):
+    if lease.stale(seen.now):
         when = f"{lease.renewed:%Y-%m-%d %H:%M:%S} UTC" if lease.renewed else "never"
         what = f"{lease.holder} holds it, but renewed it last {when}, and it lasts {lease.seconds} s"
         return Finding(Check.KEEPER, Level.ERROR, subject, what, _WITHOUT, pods)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from app.core.export.manifest import DOMAIN, LABELS, Body
@@ -184,11 +184,25 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The keeper's Lease."""
+    """The keeper's Lease.
+
+    Attributes:
+        holder: who leads; empty for nobody.
+        renewed: when it was renewed last, by the holder's own clock.
+        seconds: how long it lasts after that.
+        moved: whether it was renewed while it was looked at, which no clock can gainsay.
+    """
 
     holder: str
     renewed: datetime | None
     seconds: int
+    moved: bool = False
+
+    def stale(self, now: datetime) -> bool:
+        """Whether it has run out, as far as two clocks can tell."""
+        if self.moved:
+            return False
+        return self.renewed is None or now - self.renewed > timedelta(seconds=self.seconds)
 
 
 @dataclass(frozen=True, slots=True)

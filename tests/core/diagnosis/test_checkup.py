@@ -320,6 +320,7 @@ def test_only_what_runs_later_for_the_same_kinds_is_in_the_way(
         (Lease("keeper-1", NOW - timedelta(seconds=15), 15), Level.OK),
         (Lease("keeper-1", NOW - timedelta(seconds=16), 15), Level.ERROR),
         (Lease("keeper-1", None, 15), Level.ERROR),
+        (Lease("keeper-1", NOW - timedelta(hours=1), 15, moved=True), Level.OK),
         (Lease("", NOW, 15), Level.ERROR),
         (None, Level.INFO),
         (Unseen("you may not", "kubectl auth can-i get leases"), Level.WARNING),
