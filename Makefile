@@ -99,6 +99,9 @@ manifests: .venv/.installed ## Render the registration and the keeper's rights f
 	$(BIN)/status-guard export rbac --rules manifests/rules --rules manifests/check/checks.statusguard.io.yaml \
 	  > manifests/keeper/base/watched.yaml.new
 	@mv manifests/keeper/base/watched.yaml.new manifests/keeper/base/watched.yaml
+	@{ sed '/^spec:/q' manifests/monitoring/prometheusrule.yaml; sed -n '/^groups:/,$$ s/^/  /p' manifests/monitoring/alerts.yaml; } \
+	  > manifests/monitoring/prometheusrule.yaml.new
+	@mv manifests/monitoring/prometheusrule.yaml.new manifests/monitoring/prometheusrule.yaml
 
 .PHONY: deploy keeper verify undeploy
 deploy: .venv/.installed ## Install into the current cluster, OVERLAY=harvester|cert-manager|dev, step by step
