@@ -88,10 +88,12 @@ class Hook:
     def sees(self, group: str, resource: str, versions: Iterable[str]) -> bool:
         """Whether it is called for updates of a resource (or subresource, as ``upgrades/status``)."""
         served = {*versions, "*"}
+        plural, _, subresource = resource.partition("/")
+        names = {resource, "*/*", *([f"{plural}/*", f"*/{subresource}"] if subresource else ["*"])}
         return any(
             {group, "*"} & set(rule.get("apiGroups", ()))
             and served & set(rule.get("apiVersions", ()))
-            and {resource, "*/*"} & set(rule.get("resources", ()))
+            and names & set(rule.get("resources", ()))
             and {"UPDATE", "*"} & set(rule.get("operations", ()))
             for rule in self.body.get("rules") or ()
         )

@@ -106,6 +106,8 @@ def test_a_guard_that_cannot_be_registered_is_missing_and_says_why() -> None:
         ({"apiGroups": ["example.io"]}, False),
         ({"apiVersions": ["v1"]}, False),
         ({"resources": ["upgrades/status"]}, False),
+        ({"resources": ["*"]}, True),
+        ({"resources": ["upgrades/*"]}, False),
         ({"operations": ["CREATE"]}, False),
     ],
 )
@@ -115,6 +117,24 @@ def test_a_webhook_sees_what_its_rules_name(rule: dict[str, Any], *, sees: bool)
     hook = Hook("MutatingWebhookConfiguration", {**body, "rules": [body["rules"][0] | rule]})
     assert hook.sees("harvesterhci.io", "upgrades", ["v1beta1"]) is sees
     assert not Hook("MutatingWebhookConfiguration", {"name": "x"}).sees("harvesterhci.io", "upgrades", ["v1beta1"])
+
+
+@pytest.mark.parametrize(
+    ("resources", "sees"),
+    [
+        (["upgrades/status"], True),
+        (["upgrades/*"], True),
+        (["*/status"], True),
+        (["*/*"], True),
+        (["*"], False),
+        (["upgrades"], False),
+    ],
+)
+def test_a_subresource_is_named_for_itself(resources: list[str], *, sees: bool) -> None:
+    """As the API server matches it: a star alone is every resource and none of their subresources."""
+    rule = {"apiGroups": ["*"], "apiVersions": ["*"], "operations": ["*"], "resources": resources}
+    hook = Hook("MutatingWebhookConfiguration", {"name": "x", "rules": [rule]})
+    assert hook.sees("harvesterhci.io", "upgrades/status", ["v1"]) is sees
 
 
 def test_a_webhook_of_ours_tells_its_guard() -> None:
