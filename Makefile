@@ -58,8 +58,9 @@ quick: .venv/.dev ## The inner loop: lint, then the tests that start no process
 	$(BIN)/pytest -q -x tests/core tests/rules
 
 .PHONY: chaos
-chaos: .venv/.dev ## Ten thousand lives of the gate by chance; CHAOS_FROM=N begins at another seed
+chaos: .venv/.dev ## Ten thousand lives of the gate, ten minutes of guard and keeper; CHAOS_FROM, CHAOS_SEED begin elsewhere
 	CHAOS_RUNS=10000 $(BIN)/python -m pytest tests/gate/test_chaos.py tests/gate/test_attack_connection.py
+	CHAOS_MINUTES=10 $(BIN)/python -m pytest -s tests/cluster/test_chaos.py
 
 .PHONY: lint
 lint: .venv/.dev ## ruff: every rule but the commented ignore list, and formatting

@@ -56,6 +56,9 @@ class Balancer:
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         ready = [backend for backend in self.backends if backend.ready]
+        if not ready:
+            writer.close()
+            return
         backend = ready[next(self._turn) % len(ready)]
         try:
             there, back = await asyncio.open_connection("127.0.0.1", backend.port)
