@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -13,16 +14,23 @@ class Line:
 
     Args:
         port: of the server, on the loopback.
+
+    Attributes:
+        port: its own.
+        open: connections at the moment.
+        passed: bytes to the client so far.
     """
 
     def __init__(self, port: int) -> None:
         self.port = 0
-        self.opened = 0
+        self.open = 0
+        self.passed = 0
         self._to = port
         self._alive = asyncio.Event()
         self._alive.set()
         self._refuses = False
         self._writers: set[asyncio.StreamWriter] = set()
+        self._news = asyncio.Condition()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -58,9 +66,10 @@ class Line:
         self._alive.set()
 
     def kubeconfig(self, direct: Path, to: Path) -> Path:
-        """A kubeconfig like another, but by this line."""
+        """A kubeconfig like another, but by this line, and for a server that may get another certificate."""
         content = yaml.safe_load(direct.read_text())
-        content["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{self.port}"
+        server = f"https://127.0.0.1:{self.port}"
+        content["clusters"][0]["cluster"] = {"server": server, "insecure-skip-tls-verify": True}
         to.write_text(yaml.safe_dump(content))
         to.chmod(0o600)
         return to
@@ -68,7 +77,6 @@ class Line:
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._tasks.add(asyncio.current_task())  # type: ignore[arg-type]  # a handler runs in a task
         self._writers.add(writer)
-        self.opened += 1
         if self._refuses:
             writer.transport.abort()
             return
@@ -78,14 +86,27 @@ class Line:
             writer.transport.abort()
             return
         self._writers.add(back)
-        await asyncio.gather(self._copy(reader, back), self._copy(there, writer))
+        await self._count(1)
+        await asyncio.gather(self._copy(reader, back), self._copy(there, writer, back=True))
+        await self._count(-1)
 
-    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def until(self, state: Callable[[], bool]) -> None:
+        """Wait until something is so, looked at whenever a connection comes or goes."""
+        async with self._news:
+            await self._news.wait_for(state)
+
+    async def _count(self, change: int) -> None:
+        async with self._news:
+            self.open += change
+            self._news.notify_all()
+
+    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, back: bool = False) -> None:
         with contextlib.suppress(ConnectionError):
             while data := await reader.read(65536):
                 await self._alive.wait()
                 if writer.is_closing():
                     break
+                self.passed += len(data) * back
                 writer.write(data)
                 await writer.drain()
         if self._alive.is_set():
