@@ -22,6 +22,7 @@ from app.tls import ServingCertificate
 
 if TYPE_CHECKING:
     from app.roles.gate import Gate
+    from app.roles.keeper import Keeper
 
 POLL: Final = 2.0
 """Seconds between two looks at rules and certificates. Mounted files change without events worth the name (kubelet
@@ -52,15 +53,20 @@ class Process:
         self.patience = max(PATIENCE, self.gate.patience if self.gate else 0)
         head = self.gate.longest_head if self.gate else LONGEST_HEAD
         allowance = Allowance(LARGEST_REQUEST, MOST_BUFFERED + self.connections * LONGEST_HEAD, head)
-        self.endpoint = Endpoint(settings, allowance, self.connections)
-        self.endpoint.export(self.telemetry)
+        self.draining = False
+        calls = {Role.WEBHOOK, Role.GATE} & set(settings.roles)
+        self.endpoint = Endpoint(settings, allowance, self.connections) if calls else None
+        if self.endpoint:
+            self.endpoint.export(self.telemetry)
         webhook = Role.WEBHOOK in settings.roles
-        self.webhook = Webhook(settings, self.telemetry, lambda: self.endpoint.draining) if webhook else None
+        self.webhook = Webhook(settings, self.telemetry, lambda: self.draining) if webhook else None
+        keeper = Role.KEEPER in settings.roles
+        self.keeper = _keeper(settings, self.telemetry, self.webhook) if keeper else None
         self.ops = Ops(self._checks(), self.telemetry)
 
     def _checks(self) -> dict[str, Check]:
-        roles = (self.webhook, self.gate)
-        return self.endpoint.checks | {name: check for role in roles if role for name, check in role.checks.items()}
+        parts = (self.endpoint, self.webhook, self.gate, self.keeper)
+        return {name: check for part in parts if part for name, check in part.checks.items()}
 
     @property
     def in_flight(self) -> int:
@@ -70,25 +76,42 @@ class Process:
     @property
     def guards(self) -> int:
         """Guards in force."""
-        return len(self.webhook.rules.current.guards) if self.webhook else 0
+        role = self.webhook or self.keeper
+        return len(role.rules.current.guards) if role else 0
+
+    def begin(self) -> None:
+        """It serves from now on."""
+        if self.endpoint:
+            self.endpoint.serving = True
+            self.endpoint.say_what_is_wrong()
+
+    def end(self) -> None:
+        """It is about to stop: readiness fails from now on."""
+        self.draining = True
+        for part in (self.endpoint, self.keeper):
+            if part:
+                part.draining = True
 
     def poll(self) -> None:
         """Look at everything on disk once."""
-        if self.webhook:
-            self.webhook.poll()
-        self.endpoint.poll()
+        for part in (self.webhook, self.keeper, self.endpoint):
+            if part:
+                part.poll()
 
     async def run(self) -> None:
         """What goes on beside requests; until cancelled."""
-        if self.gate:
-            await self.gate.run()
-        else:
-            await asyncio.Event().wait()
+        running = [role.run() for role in (self.gate, self.keeper) if role]
+        await asyncio.gather(*running, *([] if running else [asyncio.Event().wait()]))
 
     async def drain(self) -> None:
         """Have those told who wait for something; returns when nothing of it is under way."""
-        if self.gate:
-            await self.gate.drain()
+        await asyncio.gather(*(role.drain() for role in (self.gate, self.keeper) if role))
+
+
+def _keeper(settings: Settings, telemetry: Telemetry, webhook: Webhook | None) -> "Keeper":
+    from app.roles.keeper import Keeper  # noqa: PLC0415 - the webhook alone does not pay for a client of the cluster
+
+    return Keeper(settings, telemetry, webhook.rules if webhook else None)
 
 
 def _gate(settings: Settings, telemetry: Telemetry) -> "Gate":
@@ -98,7 +121,7 @@ def _gate(settings: Settings, telemetry: Telemetry) -> "Gate":
 
 
 def create_app(process: Process) -> Application:
-    """The HTTPS endpoint's application; what one role does not know is left to the other."""
+    """The HTTPS endpoint's application; what one role does not know is left to the other. The keeper has none."""
     if process.webhook is None:
         assert process.gate is not None
         return process.gate.application()
@@ -121,30 +144,25 @@ def serve(settings: Settings) -> None:
 
 
 async def _run(process: Process, ops_socket: socket.socket, drain: float) -> None:
-    endpoint = process.endpoint
-    config = _config(create_app(process), "httptools", endpoint.certificate, process.connections, process.patience)
-    main = uvicorn.Server(config)
-    ops = uvicorn.Server(_config(process.ops, "h11"))  # slower, but bounds header lines, without TLS to count them in
-    main_task = asyncio.create_task(main.serve(sockets=[endpoint.socket]))
-    ops_task = asyncio.create_task(ops.serve(sockets=[ops_socket]))
+    servers = _servers(process, ops_socket)
     running = asyncio.create_task(process.run())
     poller = asyncio.create_task(_poll(process))
-    await asyncio.sleep(0)  # both servers have now taken the signals; from here on they are ours
+    await asyncio.sleep(0)  # the servers have now taken the signals; from here on they are ours
     stop, hurry = _on_signals()
-    endpoint.serving = True
-    endpoint.say_what_is_wrong()
+    process.begin()
     gc.collect()
     gc.freeze()  # what is loaded by now stays: looking through it again would cost each request several microseconds
-    log.info("serving", address=address(endpoint.socket), ops=address(ops_socket), guards=process.guards)
-    await _first(asyncio.create_task(stop.wait()), main_task, ops_task, running)
-    endpoint.draining = True
+    at = {"address": address(process.endpoint.socket)} if process.endpoint else {}
+    log.info("serving", **at, ops=address(ops_socket), guards=process.guards)
+    await _first(asyncio.create_task(stop.wait()), *servers.values(), running)
+    process.end()
     log.info("draining", seconds=drain)
     hurried = asyncio.create_task(hurry.wait())
     if stop.is_set():
         await _first(hurried, asyncio.create_task(asyncio.sleep(drain)))
     draining = asyncio.create_task(process.drain())
     abandoned = asyncio.create_task(_abandoned(process, draining))
-    for server, task in ((main, main_task), (ops, ops_task)):
+    for server, task in servers.items():
         server.should_exit = True
         await _first(hurried, abandoned, task)
         if not task.done():  # whoever runs this cancels what is still running
@@ -159,6 +177,18 @@ async def _run(process: Process, ops_socket: socket.socket, drain: float) -> Non
     if running.done():
         await running
     log.info("stopped")
+
+
+def _servers(process: Process, ops_socket: socket.socket) -> dict[uvicorn.Server, asyncio.Task[None]]:
+    """The listeners, running, in the order in which they stop."""
+    servers = {}
+    if process.endpoint:
+        app, certificate = create_app(process), process.endpoint.certificate
+        main = uvicorn.Server(_config(app, "httptools", certificate, process.connections, process.patience))
+        servers[main] = asyncio.create_task(main.serve(sockets=[process.endpoint.socket]))
+    ops = uvicorn.Server(_config(process.ops, "h11"))  # slower, but bounds header lines, without TLS to count them in
+    servers[ops] = asyncio.create_task(ops.serve(sockets=[ops_socket]))
+    return servers
 
 
 async def _abandoned(process: Process, draining: asyncio.Task[None]) -> None:

@@ -38,6 +38,7 @@ class Role(StrEnum):
 
     WEBHOOK = "webhook"
     GATE = "gate"
+    KEEPER = "keeper"
 
 
 class Balancing(StrEnum):
@@ -143,6 +144,16 @@ class Settings(BaseModel):
         1000, ge=1, le=100_000, description="Asynchronous installs that the gate knows at once, ended ones included."
     )
 
+    kubeconfig: Path | None = Field(
+        None, description="How the keeper gets to the cluster; if not given as kubectl does it, or in a pod by its own."
+    )
+    context: str | None = Field(None, description="The context of the kubeconfig; the current one if not given.")
+    namespace: Annotated[str | None, BeforeValidator(_object_name)] = Field(
+        None, description="The keeper's own, with its Lease; if not given the pod's, and status-guard outside of one."
+    )
+    history_namespace: Annotated[str | None, BeforeValidator(_object_name)] = Field(
+        None, description="Keep all histories there; if not given each lies beside its object."
+    )
     webhook_service: Annotated[str | None, BeforeValidator(_object_name)] = Field(
         None,
         description="The webhook's Service, in the keeper's namespace: keep its configurations as the rules say.",
@@ -174,6 +185,7 @@ class Settings(BaseModel):
 _NEEDS: Final = {
     Role.WEBHOOK: ("rules", "tls_cert", "tls_key"),
     Role.GATE: ("rancher_url", "tls_cert", "tls_key"),
+    Role.KEEPER: ("rules",),
 }
 
 

@@ -29,6 +29,10 @@ DEFAULTS: dict[str, Any] = {
     "most_held_per_caller": 100,
     "most_posts": 8,
     "most_records": 1000,
+    "kubeconfig": None,
+    "context": None,
+    "namespace": None,
+    "history_namespace": None,
     "webhook_service": None,
     "certs_secret": None,
 }
@@ -92,6 +96,8 @@ def test_options_win_over_variables_and_variables_over_defaults() -> None:
         ("rancher_balancing", "l7", Balancing.L7),
         ("hold_index", "25s", timedelta(seconds=25)),
         ("most_held", "20000", 20_000),
+        ("kubeconfig", "config", Path("config")),
+        ("history_namespace", "histories", "histories"),
         ("webhook_service", "status-guard", "status-guard"),
         ("certs_secret", "", None),
     ],
@@ -156,6 +162,7 @@ def test_the_service_link_that_looks_like_a_setting_is_explained() -> None:
         ("most_posts", "many"),
         ("webhook_service", "status-guard/status-guard"),
         ("certs_secret", "Certs"),
+        ("namespace", "a/b"),
     ],
 )
 def test_a_wrong_value_is_named_by_where_it_came_from(name: str, text: str) -> None:
@@ -193,6 +200,12 @@ def test_what_the_gate_needs_is_named() -> None:
     pair = {"tls_cert": "c", "tls_key": "k", "rancher_url": URL}
     assert read({"roles": "gate"} | pair, {}).incomplete() == ""
     assert "the webhook role needs --rules" in read({"roles": "webhook,gate"} | pair, {}).incomplete()
+
+
+def test_what_the_keeper_needs_is_named() -> None:
+    """The keeper needs rules, and neither a certificate nor an upstream."""
+    assert read({"roles": "keeper"}, {}).incomplete() == "the keeper role needs --rules (or STATUS_GUARD_RULES)"
+    assert read({"roles": "keeper", "rules": "r"}, {}).incomplete() == ""
 
 
 def test_no_password_of_an_address_is_shown() -> None:

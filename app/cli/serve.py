@@ -1,4 +1,4 @@
-"""``status-guard serve``: run the webhook, the gate, or both."""
+"""``status-guard serve``: run the webhook, the gate and the keeper, apart or together."""
 
 import sys
 from typing import Annotated, Any, Final
@@ -39,23 +39,30 @@ def serve(  # noqa: PLR0917 - typer turns each parameter into an option
     most_held_per_caller: Annotated[str | None, _option("most_held_per_caller")] = None,
     most_posts: Annotated[str | None, _option("most_posts")] = None,
     most_records: Annotated[str | None, _option("most_records")] = None,
+    kubeconfig: Annotated[str | None, _option("kubeconfig")] = None,
+    context: Annotated[str | None, _option("context")] = None,
+    namespace: Annotated[str | None, _option("namespace")] = None,
+    history_namespace: Annotated[str | None, _option("history_namespace")] = None,
     webhook_service: Annotated[str | None, _option("webhook_service")] = None,
     certs_secret: Annotated[str | None, _option("certs_secret")] = None,
 ) -> None:
-    """Serve the admission webhook, the gate, or both over HTTPS until SIGTERM, then finish what is in flight.
+    """Serve the admission webhook and the gate over HTTPS, or run the keeper, until SIGTERM; then finish what goes on.
 
-    Example: status-guard serve --roles webhook --rules manifests/rules --tls-cert tls.crt --tls-key tls.key
+    Example: status-guard serve --roles webhook,keeper --rules manifests/rules --tls-cert tls.crt --tls-key tls.key
 
-    Example: status-guard serve --roles gate --rancher-url https://rancher.cattle-system --tls-cert tls.crt
-    --tls-key tls.key
+    Example: status-guard serve --roles gate --rancher-url https://rancher.cattle-system --tls-cert tls.crt ...
     """
-    options = dict(locals())
+    _run(dict(locals()))
+
+
+def _run(options: dict[str, Any]) -> None:
+    from app.cluster.port import ClusterError  # noqa: PLC0415
     from app.main import serve as run  # noqa: PLC0415 - the server's libraries are for this command alone
     from app.rules import RulesError  # noqa: PLC0415
     from app.tls import CertificateError  # noqa: PLC0415
 
     try:
         run(read(options))
-    except (SettingsError, RulesError, CertificateError, OSError) as error:
+    except (SettingsError, RulesError, CertificateError, ClusterError, OSError) as error:
         sys.stderr.write(f"status-guard serve: {error}\n")
         raise typer.Exit(EXIT_BAD_INPUT) from None

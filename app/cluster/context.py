@@ -17,13 +17,14 @@ def default_namespace(kubeconfig: str | None, context: str | None) -> str:
     try:
         contexts, current = list_kube_config_contexts(kubeconfig)  # type: ignore[no-untyped-call]  # the package types its models only
     except (ConfigException, OSError):
-        return _of_the_pod()
+        return pod_namespace() or _UNSAID
     named = next((one for one in contexts if one["name"] == context), None) if context else current
     return str(((named or {}).get("context") or {}).get("namespace") or _UNSAID)
 
 
-def _of_the_pod() -> str:
+def pod_namespace() -> str:
+    """The namespace of the pod that this runs in, by its ServiceAccount; empty where it runs in none."""
     try:
-        return _IN_A_POD.read_text().strip() or _UNSAID
+        return _IN_A_POD.read_text().strip()
     except OSError:
-        return _UNSAID
+        return ""

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from typing import Final
 
 from app.api.admission import LONGEST_WAIT, Admission, Application, Receive, Scope, Send
-from app.api.health import Check, Health
+from app.api.health import Check
 from app.api.wire import LARGEST_REVIEW
-from app.rules import RuleSource
+from app.roles.ruling import Ruling
 from app.settings import Settings, SettingsError
-from app.telemetry import Telemetry, log
+from app.telemetry import Telemetry
 
 LARGEST_REQUEST: Final = LARGEST_REVIEW + 1024 * 1024
 """Bytes of a request with all that goes with its body: header lines, and what a chunked body is wrapped in."""
@@ -37,30 +37,16 @@ class Webhook:
     def __init__(self, settings: Settings, telemetry: Telemetry, draining: Callable[[], bool]) -> None:
         if not settings.rules:
             raise SettingsError(settings.incomplete())
-        self.rules = RuleSource([settings.rules])
+        self._ruling = Ruling(settings.rules, telemetry)
+        self.rules = self._ruling.source
         self.admission = Admission(lambda: self.rules.current.guards, telemetry, draining)
         self.documented = Documented(self.admission)
-        gauge, rules = telemetry.gauge, self.rules
-        gauge("status_guard_requests_in_flight", "Requests being answered.", lambda: self.admission.in_flight)
-        gauge("status_guard_rules_generation", "Rule sets accepted since the start.", lambda: rules.generation)
-        gauge("status_guard_rules_guards", "Guards in force.", lambda: len(rules.current.guards))
-        gauge("status_guard_rules_reload_failures", "Rule sets refused since the start.", lambda: rules.failures)
-        gauge(
-            "status_guard_rules_refused",
-            "Whether the rules on disk are refused and an earlier set is in force.",
-            lambda: float(rules.last_error is not None),
-        )
+        telemetry.gauge("status_guard_requests_in_flight", "Requests being answered.", lambda: self.admission.in_flight)
 
     @property
     def checks(self) -> dict[str, Check]:
         """What readiness asks, by name."""
-        return {"rules": self._check_rules}
-
-    async def _check_rules(self) -> Health:
-        """An earlier good set goes on working, so a refused one is said here and is no reason to be unready."""
-        current = f"generation {self.rules.generation}, {len(self.rules.current.guards)} guards"
-        error = self.rules.last_error
-        return Health(ok=True, detail=f"{current}; the rules on disk are refused: {error}" if error else current)
+        return {"rules": self._ruling.check}
 
     @property
     def in_flight(self) -> int:
@@ -69,11 +55,7 @@ class Webhook:
 
     def poll(self) -> None:
         """Look at the rules once; log what came of it."""
-        rules = self.rules.reload_if_changed()
-        if rules.outcome == "accepted":
-            log.info("rules accepted", generation=self.rules.generation, guards=len(self.rules.current.guards))
-        elif rules.outcome == "refused":
-            log.error("rules refused; the earlier set stays in force", mistakes=str(self.rules.last_error).splitlines())
+        self._ruling.poll()
 
 
 class Documented:

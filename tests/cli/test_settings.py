@@ -49,6 +49,10 @@ def test_each_setting_is_a_line(invoke: Invoke) -> None:
         ["most_held_per_caller", "100", "default"],
         ["most_posts", "8", "default"],
         ["most_records", "1000", "default"],
+        ["kubeconfig", "-", "default"],
+        ["context", "-", "default"],
+        ["namespace", "-", "default"],
+        ["history_namespace", "-", "default"],
         ["webhook_service", "-", "default"],
         ["certs_secret", "-", "default"],
     ]

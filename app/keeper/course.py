@@ -1,0 +1,148 @@
+"""What the leading keeper does about one object: tell of a loss, put back what may be put back, keep a good status.
+
+In this order, each step remembered in the cluster before the next, so that another keeper can go on at any point.
+"""
+
+from typing import Final, Protocol
+
+from app.keeper import deciding, marks, telling
+from app.keeper.engine import Engine
+from app.keeper.facing import Facing
+from app.keeper.histories import History
+from app.keeper.memory import Held, Memory, pack, unpack, with_status
+from app.keeper.port import ChangedError, Importance, KeeperError, Kept, Watched
+from app.keeper.recording import Recording
+
+BEHIND: Final = 5
+"""Tries to wait for a watch that shows an object as it was before its newest revision, some ten seconds in all.
+Versions that are behind for longer have begun anew, as after a cluster was restored from a backup."""
+
+HANDOVER: Final = 60.0
+"""Seconds within which somebody leads again, with room: a lease is 15 s, and a leader reports within one."""
+
+
+class Family(Protocol):
+    """The kind that an object is of."""
+
+    watched: Watched
+    flushing: bool
+
+    async def history(self, uid: str) -> History:
+        """An object's revisions as they are now."""
+
+
+class Course:
+    """Sees to the objects of a kind.
+
+    Args:
+        engine: what all kinds share.
+        family: the kind.
+    """
+
+    def __init__(self, engine: Engine, family: Family) -> None:
+        self._engine, self._family = engine, family
+        self._recording = Recording(engine, family)
+        self._facing = Facing(engine, family, self._recording)
+        self._found: dict[str, History] = {}
+        self._earlier: dict[str, Kept] = {}
+        self._term = 0
+
+    def begin(self, found: dict[str, History], term: int) -> None:
+        """This keeper has begun to lead, and these are the histories as they are; no other keeper writes any more."""
+        self._found, self._term = found, term
+        self._earlier = {kept[-1].annotations.get(marks.OBJECT, ""): kept[-1] for kept in found.values()}
+
+    def left(self, memory: Memory) -> None:
+        """An object is gone; the next one of its name has nothing to do with its history, and is told so."""
+        if memory.latest is not None:
+            self._earlier[marks.subject(self._family.watched, memory)] = memory.latest
+
+    async def see_to(self, memory: Memory) -> None:
+        """Do all that can be done about an object now.
+
+        Raises:
+            Later: there will be more to do, at a time that is known.
+            NotLeadingError: somebody else may do it now.
+            KeeperError: something could not be written; nothing of it is lost.
+        """
+        try:
+            await self._see_to(memory)
+        except ChangedError:  # a revision is not as it was remembered: an answer was lost, or somebody else wrote
+            memory.kept = await self._family.history(memory.uid)
+            await self._see_to(memory)
+
+    async def _see_to(self, memory: Memory) -> None:
+        if memory.term != self._term:
+            await self._join(memory)
+        if memory.deleting:
+            return
+        await self._facing.tell_gone(memory)
+        if memory.lossy:
+            await self._facing.face(memory)
+        else:
+            await self._facing.over(memory)
+        await self._recording.keep_pending(memory)
+
+    async def _join(self, memory: Memory) -> None:
+        """Compare what is remembered with what is kept: something may have been lost before this keeper looked."""
+        history_ = self._found.get(memory.uid, memory.kept)
+        if not history_:
+            await self._tell_anew(memory)
+        elif _is_behind(memory, history_) and memory.failures < BEHIND:
+            raise KeeperError("the watch shows it as it was before its newest revision was kept")
+        memory.kept = history_
+        if memory.before is None or self._is_known(memory, memory.before):
+            memory.before, memory.gone = None, ()
+        latest = memory.latest
+        if latest is not None and (memory.base is None or latest.digest != memory.base.digest):
+            await self._compare(memory)
+        memory.reported = memory.latest.annotations.get(marks.REPORTED, "") if memory.latest else ""
+        memory.term = self._term
+        self._found.pop(memory.uid, None)
+
+    def _is_known(self, memory: Memory, before: Held) -> bool:
+        """Whether the leader before this one has told of the loss that followed: it kept that status first."""
+        long_ago = self._engine.clock.monotonic() - memory.before_at > HANDOVER
+        return long_ago or before.digest in {kept.digest for kept in memory.kept}
+
+    async def _compare(self, memory: Memory) -> None:
+        """With the last-known-good; a revision that cannot be read is passed over."""
+        for kept in reversed(memory.kept):
+            status = await self._engine.ask(self._engine.cluster.recall, kept)
+            if status is None:
+                memory.kept = tuple(one for one in memory.kept if one is not kept)
+                continue
+            guard = self._family.watched.guard
+            known, now = with_status(status), memory.current()
+            if now is None or memory.base is None:
+                return
+            lost = deciding.lost(known, unpack(memory.base.packed), guard)
+            if lost and lost.lasting:
+                memory.fall_back(Held(kept.digest, pack(known)), guard, self._engine.clock.monotonic())
+            elif lost:
+                memory.gone = lost.paths
+            return
+
+    async def _tell_anew(self, memory: Memory) -> None:
+        """An object of the same name had a history, and this one does not go on with it: say so, once."""
+        latest = self._earlier.pop(marks.subject(self._family.watched, memory), None)
+        if latest is None or memory.uid in {latest.uid, latest.annotations.get(marks.SUCCESSOR)}:
+            return
+        try:
+            await self._engine.write(self._engine.cluster.renew, latest, latest.revision, {marks.SUCCESSOR: memory.uid})
+        except ChangedError:
+            return  # it is gone by now
+        kind = self._family.watched
+        words = telling.not_carried_over(kind, memory, latest.uid)
+        await self._engine.write(
+            self._engine.cluster.say, kind, memory.reference(), Importance.WARNING, telling.NOT_CARRIED_OVER, words
+        )
+
+
+def _is_behind(memory: Memory, kept: History) -> bool:
+    """Whether a newer version than the one seen was kept.
+
+    Versions of one kind can be compared: Kubernetes 1.35 promises it, and every API server on etcd has done so.
+    """
+    newest = kept[-1].annotations.get(marks.VERSION, "")
+    return newest.isdigit() and memory.version.isdigit() and int(newest) > int(memory.version)

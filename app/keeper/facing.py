@@ -1,0 +1,163 @@
+"""Facing a loss: tell of it once, and put back what may be put back, at most a few times."""
+
+from app.core import jsontext
+from app.core.guard import OnLoss
+from app.core.review import KubernetesObject
+from app.keeper import deciding, marks, telling
+from app.keeper.deciding import Remedy
+from app.keeper.engine import Engine
+from app.keeper.memory import Memory, unpack
+from app.keeper.observer import Repaired
+from app.keeper.port import ChangedError, Importance, KeeperError, Observed, RefusedError
+from app.keeper.recording import Family, Recording
+
+
+class Facing:
+    """Faces the losses of a kind's objects.
+
+    Args:
+        engine: what all kinds share.
+        family: the kind.
+        recording: keeps what is good.
+    """
+
+    def __init__(self, engine: Engine, family: Family, recording: Recording) -> None:
+        self._engine, self._family, self._recording = engine, family, recording
+
+    async def tell_gone(self, memory: Memory) -> None:
+        """Tell of parts that are gone and may be; what is left is the new last-known-good.
+
+        Raises:
+            KeeperError: something could not be written.
+        """
+        paths, before = memory.gone, memory.before
+        if not paths:
+            return
+        if before is not None:
+            await self._recording.keep(memory, before)
+        await self._tell(memory, paths)
+        if memory.gone is paths:
+            memory.gone = ()
+        if memory.before is before:
+            memory.before = None
+        if memory.pending and memory.base is not None:
+            await self._recording.keep(memory, memory.base)  # that it was told is remembered by this
+
+    async def face(self, memory: Memory) -> None:
+        """See to a loss that lasts.
+
+        Raises:
+            KeeperError: something could not be written.
+        """
+        seen, lossy, base, paths = memory.reference(), memory.lossy, memory.base, memory.paths
+        assert base is not None
+        if memory.pending:
+            await self._recording.keep(memory, base)
+        mark = marks.loss(paths)
+        if memory.reported != mark:
+            await self._tell(memory, paths)
+            memory.reported = mark
+        await self._recording.remember(memory, {marks.REPORTED: mark})
+        if self._family.watched.guard.keeper.on_loss is OnLoss.REPAIR:
+            await self._consider(memory, seen, unpack(base.packed), unpack(lossy))
+
+    async def _consider(self, memory: Memory, seen: Observed, base: KubernetesObject, lossy: KubernetesObject) -> None:
+        if seen.resource_version == memory.tried:
+            return  # a newer state will be shown, and judged anew
+        remedy = deciding.remedy(base, lossy, self._family.watched.guard, self._engine.clock.now())
+        if isinstance(remedy, str):
+            self._withhold(memory, remedy)
+        elif memory.latest is None:
+            self._withhold(memory, "its last good status could not be kept, so repairs could not be counted")
+        elif await self._may_repair(memory, seen, lossy, remedy):
+            await self._repair(memory, seen, remedy)
+
+    async def _may_repair(self, memory: Memory, seen: Observed, lossy: KubernetesObject, remedy: Remedy) -> bool:
+        """Whether it was not put back too often yet; if it was, say so and stop."""
+        assert memory.latest is not None
+        said = memory.latest.annotations
+        now = self._engine.clock.now()
+        if marks.REPAIR in jsontext.members(lossy.metadata.annotations):
+            if marks.STOPPED not in said:
+                await self._stopped(memory, remedy)
+            self._withhold(memory, f"it was stopped; remove the annotation {marks.REPAIR} to have it go on")
+            return False
+        if marks.STOPPED in said and not marks.recent(said.get(marks.RESUMED), now):
+            again = {marks.REPAIRS: None, marks.REPAIRED_AT: None, marks.STOPPED: None}
+            await self._recording.remember(memory, again | {marks.RESUMED: marks.written(now)})
+        elif marks.STOPPED in said or (
+            marks.repairs(said, now) >= marks.MOST_REPAIRS and seen.resource_version != memory.counted
+        ):
+            await self._stop(memory, seen, remedy)
+            return False
+        return True
+
+    async def _repair(self, memory: Memory, seen: Observed, remedy: Remedy) -> None:
+        kind, now = self._family.watched, self._engine.clock.now()
+        assert memory.latest is not None
+        before = {name: memory.latest.annotations.get(name) for name in (marks.REPAIRS, marks.REPAIRED_AT)}
+        if memory.counted != seen.resource_version:
+            count = marks.repairs(memory.latest.annotations, now) + 1
+            await self._recording.remember(memory, {marks.REPAIRS: str(count), marks.REPAIRED_AT: marks.written(now)})
+            memory.counted = seen.resource_version
+        try:
+            await self._engine.write(self._engine.cluster.repair, kind, seen, remedy.operations)
+        except ChangedError:
+            memory.tried = seen.resource_version
+            self._observe(memory, Repaired.CONFLICT, remedy)
+            await self._recording.remember(memory, before)
+        except RefusedError as error:
+            memory.tried = seen.resource_version
+            self._observe(memory, Repaired.FAILED, remedy, str(error))
+            await self._say(memory, Importance.WARNING, telling.NOT_REPAIRED, telling.not_repaired(str(error)))
+        except KeeperError as error:
+            self._observe(memory, Repaired.FAILED, remedy, str(error))
+            raise
+        else:
+            memory.tried = seen.resource_version
+            self._observe(memory, Repaired.REPAIRED, remedy)
+            await self._say(memory, Importance.NORMAL, telling.REPAIRED, telling.repaired(remedy.paths))
+
+    async def _stop(self, memory: Memory, seen: Observed, remedy: Remedy) -> None:
+        kind, value = self._family.watched, f"stopped {marks.written(self._engine.clock.now())}"
+        try:
+            await self._engine.write(self._engine.cluster.annotate, kind, seen, {marks.REPAIR: value})
+        except ChangedError:
+            memory.tried = seen.resource_version
+            return
+        await self._stopped(memory, remedy)
+
+    async def _stopped(self, memory: Memory, remedy: Remedy) -> None:
+        kind = self._family.watched
+        await self._recording.remember(memory, {marks.STOPPED: marks.written(self._engine.clock.now())})
+        self._engine.observer.gave_up(kind.guard.name, str(memory), remedy.paths)
+        words = telling.stopped(kind, memory, remedy.paths, marks.MOST_REPAIRS)
+        await self._say(memory, Importance.WARNING, telling.STOPPED, words)
+
+    def _withhold(self, memory: Memory, why: str) -> None:
+        if memory.withheld != why:
+            memory.withheld = why
+            self._engine.observer.withheld(self._family.watched.guard.name, str(memory), why)
+
+    def _observe(self, memory: Memory, outcome: Repaired, remedy: Remedy, why: str = "") -> None:
+        self._engine.observer.repair(self._family.watched.guard.name, str(memory), outcome, remedy.paths, why)
+
+    async def over(self, memory: Memory) -> None:
+        """The loss is over: the same one would be told of again."""
+        if memory.reported:
+            await self._recording.remember(memory, {marks.REPORTED: None})
+            memory.reported = ""
+        memory.told, memory.withheld = (), ""
+
+    async def _tell(self, memory: Memory, paths: tuple[str, ...]) -> None:
+        kind = self._family.watched
+        if memory.told != paths:
+            self._engine.observer.lost(kind.guard.name, str(memory), paths)
+            memory.told = paths
+        number = memory.latest.revision if memory.latest else None
+        words = telling.lost(kind, memory, paths, number)
+        await self._say(memory, Importance.WARNING, telling.LOST, words)
+
+    async def _say(self, memory: Memory, importance: Importance, reason: str, words: str) -> None:
+        kind = self._family.watched
+        await self._engine.write(self._engine.cluster.say, kind, memory.reference(), importance, reason, words)

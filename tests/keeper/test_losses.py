@@ -1,0 +1,350 @@
+"""Losses that got past admission: told of once, put back where the rules allow it, and never fought over."""
+
+import asyncio
+import json
+from typing import Any
+
+from virtual_cluster import Weather
+from virtual_keeper import Scene, guard, key
+from virtual_time import in_virtual_time, stamp
+
+from app.core.guard import Guards, OnLoss
+from app.keeper import marks
+from app.keeper.observer import Repaired
+
+ONE = key("one")
+COMPLETED = {"type": "Completed", "status": "Unknown"}
+OVERRIDE = "statusguard.io/allow-status-loss"
+FULL: dict[str, Any] = {
+    "conditions": [COMPLETED, {"type": "ImageReady", "status": "True"}],
+    "imageID": "image",
+    "nodeStatuses": {"node1": {}, "node2": {}},
+}
+
+
+async def begun(status: Any = FULL, **keeper: Any) -> Scene:
+    """A leading keeper that has kept an object's status."""
+    scene = Scene()
+    scene.guards = Guards([guard(**keeper)])
+    scene.start()
+    scene.cluster.create(ONE, json.dumps(status), annotations={"other": "stays"})
+    await asyncio.sleep(2)
+    return scene
+
+
+def reasons(scene: Scene) -> list[str]:
+    """What Events were told."""
+    assert scene.told.faults == []
+    return [said.reason for said in scene.cluster.said]
+
+
+async def lose(scene: Scene, status: str | None = None, seconds: float = 1, **metadata: Any) -> None:
+    """Somebody overwrites the status."""
+    scene.cluster.write(ONE, status, **metadata)
+    await asyncio.sleep(seconds)
+
+
+@in_virtual_time
+async def test_a_lost_status_is_put_back_within_a_second() -> None:
+    """The whole status comes back as it was, with two Events that say so; nothing else of the object is touched."""
+    scene = await begun()
+    await lose(scene)
+    assert scene.cluster.status(ONE) == FULL
+    assert scene.cluster.annotation(ONE, "other") == "stays"
+    assert reasons(scene) == ["StatusLost", "StatusRepaired"]
+    assert "kubectl status-guard restore upgrades.harvesterhci.io/one -n harvester-system --revision 1" in (
+        scene.cluster.said[0].message
+    )
+    assert scene.told.losses == {"one": 1}
+
+
+@in_virtual_time
+async def test_with_report_nothing_is_written() -> None:
+    """Where the rules say Report the loss is told of, and the object stays as it is."""
+    scene = await begun(on_loss=OnLoss.REPORT)
+    await lose(scene, seconds=600)
+    assert scene.cluster.status(ONE) is None
+    assert reasons(scene) == ["StatusLost"]
+    assert scene.cluster.written == []
+
+
+@in_virtual_time
+async def test_only_what_is_never_removed_is_put_back() -> None:
+    """What a controller may remove stays removed, and is told of; what nobody removes comes back beside it."""
+    scene = await begun()
+    await lose(scene, json.dumps({"nodeStatuses": {"node1": {}}, "new": 1}))
+    assert scene.cluster.status(ONE) == {"nodeStatuses": {"node1": {}}, "new": 1, "conditions": FULL["conditions"]}
+    message = scene.cluster.events("StatusLost")[0].message
+    assert all(path in message for path in ("/status/imageID", "/status/nodeStatuses/node2", "/status/conditions"))
+
+
+@in_virtual_time
+async def test_what_may_go_is_told_of_and_is_the_new_state() -> None:
+    """A status that lost parts and is good is told of once and kept, with the one before it still in its history."""
+    scene = await begun()
+    scene.cluster.write(ONE, json.dumps(FULL | {"step": 1}))
+    await asyncio.sleep(1)
+    less = {"conditions": FULL["conditions"], "step": 1}
+    await lose(scene, json.dumps(less))
+    assert reasons(scene) == ["StatusLost"]
+    assert scene.cluster.history(ONE) == [FULL, FULL | {"step": 1}, less]
+    await asyncio.sleep(100)
+    await lose(scene, json.dumps(less | {"step": 2}))
+    assert reasons(scene) == ["StatusLost"]
+    assert scene.cluster.written == []
+
+
+@in_virtual_time
+async def test_a_loss_that_lasts_is_told_of_once() -> None:
+    """Further writes without the status are the same loss; when it was back in between, it is another one."""
+    scene = await begun(on_loss=OnLoss.REPORT)
+    for label in "abc":
+        await lose(scene, labels={"label": label})
+    assert reasons(scene) == ["StatusLost"]
+    scene.cluster.write(ONE, json.dumps(FULL))
+    await asyncio.sleep(1)
+    await lose(scene)
+    assert reasons(scene) == ["StatusLost", "StatusLost"]
+
+
+@in_virtual_time
+async def test_an_override_is_respected() -> None:
+    """Who says on the object that the status may go has it go, though it is told of."""
+    scene = await begun()
+    await lose(scene, annotations={OVERRIDE: f"{stamp(1800)}; *; cleaning up"})
+    assert scene.cluster.status(ONE) is None
+    assert reasons(scene) == ["StatusLost"]
+    assert len(scene.told.withheld) == 1
+
+
+@in_virtual_time
+async def test_an_object_that_is_being_deleted_is_left_alone() -> None:
+    """With a deletionTimestamp nothing is told, kept or put back."""
+    scene = await begun()
+    await lose(scene, deletionTimestamp=stamp(0))
+    assert reasons(scene) == []
+    assert scene.cluster.status(ONE) is None
+
+
+@in_virtual_time
+async def test_a_newer_write_is_never_overwritten() -> None:
+    """A repair that meets a newer object is given up, and the newer state judged anew."""
+    scene = await begun()
+    scene.cluster.weather = Weather(slow=1.0)
+    scene.cluster.write(ONE, None)
+    await asyncio.sleep(0.5)
+    for number in range(20):
+        scene.cluster.write(ONE, None, labels={"number": str(number)})
+        await asyncio.sleep(0.2)
+    mine = json.dumps({"conditions": [{"type": "Completed", "status": "True"}], "mine": True})
+    scene.cluster.write(ONE, mine)
+    await asyncio.sleep(30)
+    assert scene.cluster.status(ONE) == json.loads(mine)
+    assert scene.told.repairs[Repaired.CONFLICT] > 0
+    assert scene.told.repairs[Repaired.REPAIRED] == 0
+    assert reasons(scene)[0] == "StatusLost"
+
+
+@in_virtual_time
+async def test_it_stops_after_three_repairs_and_goes_on_when_told() -> None:
+    """The fourth loss in a row stays; the object says so until somebody takes the word away, also after a restart."""
+    scene = await begun()
+    for _ in range(3):
+        await lose(scene)
+        assert scene.cluster.status(ONE) == FULL
+    await lose(scene)
+    assert scene.cluster.status(ONE) is None
+    assert str(scene.cluster.annotation(ONE, marks.REPAIR)).startswith("stopped 2026-03-01T12:00:0")
+    assert reasons(scene)[-1] == "RepairStopped"
+    assert "kubectl annotate upgrades.harvesterhci.io one -n harvester-system statusguard.io/repair-" in (
+        scene.cluster.said[-1].message
+    )
+    await scene.keepers[0].kill()
+    scene.start()
+    await lose(scene, seconds=7200, labels={"a": "b"})
+    assert scene.cluster.status(ONE) is None
+    assert reasons(scene).count("RepairStopped") == 1
+    await lose(scene, annotations={})
+    assert scene.cluster.status(ONE) == FULL
+    await lose(scene)
+    assert scene.cluster.status(ONE) == FULL
+
+
+@in_virtual_time
+async def test_a_writer_that_takes_the_word_away_too_is_not_fought_for_ever() -> None:
+    """Whoever overwrites status and annotations again and again meets three repairs more, and no further ones."""
+    scene = await begun()
+    for _ in range(50):
+        await lose(scene, annotations={})
+    assert len([None for *_, after in scene.cluster.written if after.status]) == 6
+
+
+@in_virtual_time
+async def test_the_count_begins_anew_after_a_quiet_time() -> None:
+    """Losses that are rare are all repaired."""
+    scene = await begun()
+    for _ in range(10):
+        await lose(scene, seconds=3700)
+        assert scene.cluster.status(ONE) == FULL
+
+
+@in_virtual_time
+async def test_the_count_goes_on_in_new_revisions() -> None:
+    """A controller that writes between losses does not make the keeper forget how often it has repaired."""
+    scene = await begun()
+    for step in range(6):
+        await lose(scene)
+        if scene.cluster.status(ONE):
+            scene.cluster.write(ONE, json.dumps(FULL | {"step": step}))
+            await asyncio.sleep(60)
+    assert scene.told.repairs[Repaired.REPAIRED] == 3
+
+
+@in_virtual_time
+async def test_a_loss_while_nobody_led_is_seen_afterwards() -> None:
+    """A keeper that starts after the loss compares with what was kept, tells of it and puts it back."""
+    scene = await begun()
+    await scene.keepers[0].kill()
+    scene.cluster.write(ONE, None)
+    await asyncio.sleep(60)
+    scene.start()
+    await asyncio.sleep(2)
+    assert scene.cluster.status(ONE) == FULL
+    assert reasons(scene) == ["StatusLost", "StatusRepaired"]
+
+
+@in_virtual_time
+async def test_a_partial_loss_while_nobody_led_is_seen_afterwards() -> None:
+    """The same where what is left is good: it is told of, and becomes the last-known-good."""
+    scene = await begun()
+    await scene.keepers[0].kill()
+    less = {"conditions": [COMPLETED], "new": 1}
+    scene.cluster.write(ONE, json.dumps(less))
+    scene.start()
+    await asyncio.sleep(2)
+    assert reasons(scene) == ["StatusLost"]
+    assert scene.cluster.history(ONE) == [FULL, less]
+
+
+@in_virtual_time
+async def test_nothing_is_told_twice_by_the_next_leader() -> None:
+    """A loss that was told of and lasts is none for who leads next, whether it was a standby or has just started."""
+    scene = await begun(on_loss=OnLoss.REPORT)
+    scene.start(leads=False)
+    await lose(scene)
+    await scene.keepers[0].kill()
+    scene.keepers[1].leadership.set(leads=True)
+    await asyncio.sleep(100)
+    await scene.keepers[1].kill()
+    scene.start()
+    await asyncio.sleep(100)
+    assert reasons(scene) == ["StatusLost"]
+
+
+@in_virtual_time
+async def test_a_standby_that_takes_over_knows_what_the_dead_leader_had_not_written() -> None:
+    """Pending status, death of the leader, and a loss before anybody leads: the standby puts the newest back."""
+    scene = await begun()
+    other = scene.start(leads=False)
+    await asyncio.sleep(1)
+    newest = FULL | {"step": "newest"}
+    scene.cluster.write(ONE, json.dumps(newest))
+    await asyncio.sleep(1)
+    await scene.keepers[0].kill()
+    await lose(scene, seconds=10)
+    other.leadership.set(leads=True)
+    await asyncio.sleep(1)
+    assert scene.cluster.status(ONE) == newest
+    assert scene.cluster.history(ONE) == [FULL, newest]
+
+
+@in_virtual_time
+async def test_a_new_object_of_the_old_name_gets_nothing() -> None:
+    """Deleting and making anew is how an upgrade is restarted: it is said that there was a history, once."""
+    scene = await begun()
+    old = scene.cluster.objects[ONE].uid
+    scene.cluster.delete(ONE)
+    scene.cluster.create(ONE, None)
+    await asyncio.sleep(100)
+    assert scene.cluster.status(ONE) is None
+    assert reasons(scene) == ["StatusNotCarriedOver"]
+    assert f"--from-uid {old}" in scene.cluster.said[0].message
+    await scene.keepers[0].kill()
+    scene.start()
+    await asyncio.sleep(100)
+    scene.cluster.write(ONE, json.dumps(FULL))
+    await asyncio.sleep(1)
+    assert reasons(scene) == ["StatusNotCarriedOver"]
+    assert scene.cluster.history(ONE) == [FULL]
+    assert scene.cluster.written == []
+
+
+@in_virtual_time
+async def test_a_new_object_made_while_nobody_watched_is_told_of_too() -> None:
+    """The earlier history is found by the object's name."""
+    scene = await begun()
+    await scene.keepers[0].kill()
+    scene.cluster.delete(ONE)
+    scene.cluster.create(ONE, json.dumps(FULL))
+    scene.start()
+    await asyncio.sleep(2)
+    assert reasons(scene) == ["StatusNotCarriedOver"]
+
+
+@in_virtual_time
+async def test_a_history_that_was_collected_is_not_spoken_of() -> None:
+    """Where garbage collection was quicker there is nothing to restore from, and nothing is said."""
+    scene = await begun()
+    scene.cluster.collect(scene.cluster.objects[ONE].uid)
+    scene.cluster.delete(ONE)
+    scene.cluster.create(ONE, json.dumps(FULL))
+    await asyncio.sleep(2)
+    assert reasons(scene) == []
+
+
+@in_virtual_time
+async def test_an_old_view_of_an_object_is_no_loss() -> None:
+    """A keeper whose watch is behind what another one has kept waits for it instead of crying."""
+    scene = await begun({"conditions": [COMPLETED]})
+    scene.cluster.weather = Weather(lag=0)
+    await asyncio.sleep(40)
+    late = scene.start(leads=False)
+    await asyncio.sleep(1)
+    scene.cluster.weather = Weather(lag=8)
+    late_rng = scene.cluster.rng
+    scene.cluster.write(ONE, json.dumps(FULL))
+    await asyncio.sleep(8)
+    assert late_rng is scene.cluster.rng
+    await scene.keepers[0].kill()
+    late.leadership.set(leads=True)
+    await asyncio.sleep(20)
+    assert reasons(scene) == []
+
+
+@in_virtual_time
+async def test_without_history_nothing_is_put_back() -> None:
+    """An object whose status was never good, or could not be kept, is told of and left."""
+    scene = await begun()
+    scene.cluster.largest = 10
+    two = key("two")
+    scene.cluster.create(two, json.dumps(FULL))
+    await asyncio.sleep(2)
+    scene.cluster.write(two, None)
+    await asyncio.sleep(60)
+    assert scene.cluster.status(two) is None
+    assert reasons(scene) == ["StatusNotKept", "StatusLost"]
+
+
+@in_virtual_time
+async def test_leadership_that_is_lost_stops_every_write() -> None:
+    """From one moment to the next nothing is written any more, whatever was under way."""
+    scene = await begun()
+    scene.cluster.weather = Weather(slow=0.5)
+    scene.cluster.write(ONE, None)
+    await asyncio.sleep(0.1)
+    scene.keepers[0].leadership.set(leads=False)
+    await asyncio.sleep(1)
+    before = dict(scene.cluster.calls)
+    await asyncio.sleep(100)
+    after = dict(scene.cluster.calls)
+    assert {name for name in after if after[name] != before.get(name)} == {"watched"}
