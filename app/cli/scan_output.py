@@ -81,9 +81,12 @@ def _below(found: Findings) -> Iterator[Text]:
         yield Text()
     for row, remark in told:
         yield Text(f"{row.kind.definition.name}: {_printable(remark)}")
+    for name, differences in found.apart.items():
+        yield Text(f"guard {name}: its kind is not in this cluster, or has no status")
+        yield from (Text(f"guard {name}: {_printable(one)}") for one in differences)
     for name in found.left_over:
         yield Text(f"{_printable(name)} is in the cluster, and no rule asks for it")
-    if told or found.left_over:
+    if told or found.apart or found.left_over:
         yield Text()
     yield Text(_sum(found))
 

@@ -83,6 +83,7 @@ async def scan(api: ApiClient, guards: Sequence[Guard] | None, namespace: str, t
         guards_known=guards is not None or registration.hooks is not None,
         drift_known=registration.compared is not None,
         drifted=tuple(name for name, one in (registration.compared or {}).items() if one.live is not Live.IN_STEP),
+        apart=_apart(with_status, guards or (), registration),
     )
 
 
@@ -121,6 +122,17 @@ def _by_registration(kind: Kind, registration: _Registration) -> Row:
     seeing = [hook for hook in registration.hooks if hook.sees(spec.group, resource, served)]
     names = tuple(dict.fromkeys(hook.guard or hook.name for hook in seeing))
     return Row(kind, names, Live.PRESENT if names else None)
+
+
+def _apart(found: Iterable[Kind], guards: Iterable[Guard], registration: _Registration) -> dict[str, tuple[str, ...]]:
+    """Guards of kinds that are not among these, with what differs of their registration."""
+    known = {(kind.definition.spec.group, kind.definition.spec.names.plural) for kind in found}
+    compared = registration.compared or {}
+    return {
+        guard.name: compared[guard.name].differences if guard.name in compared else ()
+        for guard in guards
+        if (guard.target.group, guard.target.resource) not in known
+    }
 
 
 def _worst(standing: Iterable[Live]) -> Live:

@@ -173,6 +173,16 @@ def test_live_configurations_are_compared_with_the_rules(server: Server, tmp_pat
         server.kubectl("delete", "-f", "-", stdin=exported.stdout)
 
 
+def test_a_guard_whose_kind_is_not_there_is_named(server: Server) -> None:
+    """It has no row, so it stands below the table, with what differs of its registration; it counts as drift."""
+    rules = str(REPOSITORY / "manifests/rules/linkmonitors.network.harvesterhci.io.yaml")
+    run = scan(server, "--rules", rules, "--fail-on", "drift")
+    assert run.returncode == 1
+    assert "not in the cluster as the rules say: harvester-network-linkmonitors" in run.stderr
+    assert "guard harvester-network-linkmonitors: its kind is not in this cluster, or has no status" in run.stdout
+    assert "guard harvester-network-linkmonitors: is not registered" in run.stdout
+
+
 def test_pipelines_can_stop(server: Server, tmp_path: Path) -> None:
     """Exit code 1 and the reason for each thing that is found, 0 where nothing is, 2 where nobody can know."""
     safe = tmp_path / "safe.yaml"

@@ -1,8 +1,9 @@
 """What a scan found, and what of it a pipeline may stop at."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 from app.core.exposure.exposed import Exposure, Kind
@@ -78,9 +79,11 @@ class Findings:
         rows: every kind with a status.
         without_status: how many kinds have none.
         left_over: webhooks of ours that no rule asks for.
+        drifted: guards that are not registered as the rules say.
         unanswered: what could not be looked at, a sentence each with what to do.
         guards_known: whether it is known what is guarded.
         drift_known: whether rules and configurations could be compared.
+        apart: guards whose kind has no row, as it is not in the cluster or has no status; with what differs of them.
     """
 
     rows: tuple[Row, ...] = ()
@@ -89,21 +92,22 @@ class Findings:
     unanswered: tuple[str, ...] = ()
     guards_known: bool = True
     drift_known: bool = True
-    drifted: tuple[str, ...] = field(default=())
-    """Names of guards that are not registered as the rules say, those of kinds that are not there included."""
+    drifted: tuple[str, ...] = ()
+    apart: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
     def plain(self) -> dict[str, Any]:
         """For programs."""
         exposed = [row for row in self.rows if row.exposed]
         return {
             "kinds": [row.plain() for row in self.rows],
+            "withoutKind": {name: list(said) for name, said in self.apart.items()},
             "leftOver": list(self.left_over),
             "unanswered": list(self.unanswered),
             "summary": {
                 "exposed": len(exposed),
                 "safe": len(self.rows) - len(exposed),
                 "withoutStatus": self.without_status,
-                "unguarded": sum(row.unguarded for row in exposed) if self.guards_known else None,
+                "unguarded": len(self._unguarded) if self.guards_known else None,
                 "atRisk": sum(row.seen.at_risk for row in exposed if row.seen),
                 "drift": self.drift if self.drift_known else None,
             },
@@ -117,13 +121,15 @@ class Findings:
     def stops(self, on: Sequence[FailOn]) -> tuple[str, ...]:
         """What was found of that, a sentence each."""
         found = {
-            FailOn.EXPOSED: _said("exposed", [row for row in self.rows if row.exposed]),
-            FailOn.UNGUARDED: _said("exposed and unguarded", [row for row in self.rows if row.unguarded])
-            if self.guards_known
-            else "",
-            FailOn.DRIFT: "the live configurations are not what the rules say" if self.drift else "",
+            FailOn.EXPOSED: _said("exposed", [_name(row) for row in self.rows if row.exposed]),
+            FailOn.UNGUARDED: _said("exposed and unguarded", self._unguarded),
+            FailOn.DRIFT: _said("not in the cluster as the rules say", [*self.drifted, *self.left_over]),
         }
         return tuple(found[one] for one in dict.fromkeys(on) if found[one])
+
+    @property
+    def _unguarded(self) -> list[str]:
+        return [_name(row) for row in self.rows if row.unguarded and self.guards_known]
 
     def open(self, on: Sequence[FailOn]) -> tuple[FailOn, ...]:
         """What of that nobody knows, because it could not be looked at."""
@@ -131,8 +137,11 @@ class Findings:
         return tuple(one for one in dict.fromkeys(on) if not known[one])
 
 
-def _said(what: str, rows: Sequence[Row]) -> str:
+def _name(row: Row) -> str:
+    return row.kind.definition.name
+
+
+def _said(what: str, names: Sequence[str]) -> str:
     shown = 3  # a sentence; the list is above it
-    names = ", ".join(row.kind.definition.name for row in rows[:shown])
-    more = f" and {len(rows) - shown} more" if len(rows) > shown else ""
-    return f"{what}: {names}{more}" if rows else ""
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return f"{what}: {', '.join(names[:shown])}{more}" if names else ""

@@ -133,7 +133,8 @@ def _compare(rendered: Sequence[Hook], has: Mapping[tuple[str, str], Body]) -> R
             said = _differences(hook.body, present)
             differences += [f"{hook.configuration} webhook {hook.name}: {one}" for one in said]
     if missing == len(rendered):
-        return Registered(Live.MISSING, tuple(differences))
+        names = " and ".join(hook.name for hook in rendered)
+        return Registered(Live.MISSING, (f"is not registered ({names}): apply what `export webhook` prints",))
     return Registered(Live.DIFFERS if differences else Live.IN_STEP, tuple(differences))
 
 

@@ -73,3 +73,5 @@ def test_programs_get_all_of_it() -> None:
     assert (third["exposure"], third["versions"]) == ("safe", {"v1beta1": "safe"})
     assert Findings(rows).plain()["summary"]["unguarded"] == 1
     assert Findings(rows).plain()["summary"]["drift"] is False
+    apart = Findings(apart={"g": ("is not registered",)}).plain()
+    assert apart["withoutKind"] == {"g": ["is not registered"]}

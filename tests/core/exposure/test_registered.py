@@ -41,7 +41,8 @@ def test_what_is_not_there_is_missing() -> None:
     """All of it, or one of the two, which is a difference; each webhook is named."""
     nothing, _ = compare([GUARD], (), NOW)
     assert nothing["upgrades"].live is Live.MISSING
-    assert "upgrades.mutate.statusguard.io" in nothing["upgrades"].differences[0]
+    [said] = nothing["upgrades"].differences
+    assert "(upgrades.mutate.statusguard.io and upgrades.validate.statusguard.io)" in said
     half, _ = compare([GUARD], hooks(live(GUARD)[:1]), NOW)
     assert half["upgrades"].live is Live.DIFFERS
     assert ["upgrades.validate.statusguard.io" in said for said in half["upgrades"].differences] == [True]
