@@ -47,7 +47,7 @@ spec:
     revisions: {revisions}
     minInterval: 1s
     neverRemoved: [/, /conditions/type=Completed]
-    onLoss: Repair
+    onLoss: {on_loss}
 """
 
 
@@ -58,7 +58,13 @@ def rules(generation: int) -> dict[str, str]:
     if generation % 2:
         modes, groups = modes | {OTHERS: "Deny"}, groups | {OTHERS: "example.io"}
     return {
-        f"{resource}.yaml": _RULE.format(resource=resource, group=groups[resource], mode=mode, revisions=5 + generation)
+        f"{resource}.yaml": _RULE.format(
+            resource=resource,
+            group=groups[resource],
+            mode=mode,
+            revisions=5 + generation,
+            on_loss="Repair" if resource in GUARDED else "Report",
+        )
         for resource, mode in modes.items()
     }
 

@@ -86,6 +86,15 @@ class Server:
             timeout=50,
         )
 
+    def refused(self, user: str) -> list[str]:
+        """What a user has asked for and may not, by the audit log: the API server's words."""
+        events = map(json.loads, (self.folder / "audit.log").read_text().splitlines())
+        return [
+            event["responseStatus"].get("message", "")
+            for event in events
+            if event["user"]["username"] == user and event.get("responseStatus", {}).get("code") == 403
+        ]
+
     def calls_of(self, user: str) -> set[tuple[str, str, str]]:
         """What a user has asked for otherwise than by kubectl, by the audit log: verb, resource and name."""
         events = map(json.loads, (self.folder / "audit.log").read_text().splitlines())
