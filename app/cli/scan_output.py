@@ -81,12 +81,15 @@ def _below(found: Findings) -> Iterator[Text]:
         yield Text()
     for row, remark in told:
         yield Text(f"{row.kind.definition.name}: {_printable(remark)}")
+    if found.apart:
+        yield Text(f"Guards of kinds that this cluster does not have, or that have no status: {', '.join(found.apart)}")
     for name, differences in found.apart.items():
-        yield Text(f"guard {name}: its kind is not in this cluster, or has no status")
         yield from (Text(f"guard {name}: {_printable(one)}") for one in differences)
+    if any(row.live is Live.MISSING for row in found.rows):
+        yield Text("missing: no webhook of the guard is there; apply what `status-guard export webhook` prints")
     for name in found.left_over:
         yield Text(f"{_printable(name)} is in the cluster, and no rule asks for it")
-    if told or found.apart or found.left_over:
+    if told or found.apart or found.left_over or found.drifted:
         yield Text()
     yield Text(_sum(found))
 

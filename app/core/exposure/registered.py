@@ -48,6 +48,7 @@ class Live(StrEnum):
     IN_STEP = "in-step"
     DIFFERS = "differs"
     MISSING = "missing"
+    """None of its webhooks is there."""
     PRESENT = "present"
     """It is there; no rules were given to compare it with."""
     UNKNOWN = "unknown"
@@ -133,8 +134,7 @@ def _compare(rendered: Sequence[Hook], has: Mapping[tuple[str, str], Body]) -> R
             said = _differences(hook.body, present)
             differences += [f"{hook.configuration} webhook {hook.name}: {one}" for one in said]
     if missing == len(rendered):
-        names = " and ".join(hook.name for hook in rendered)
-        return Registered(Live.MISSING, (f"is not registered ({names}): apply what `export webhook` prints",))
+        return Registered(Live.MISSING)
     return Registered(Live.DIFFERS if differences else Live.IN_STEP, tuple(differences))
 
 
