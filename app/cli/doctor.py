@@ -30,7 +30,7 @@ _ENDPOINT: Final = typer.Option(
     metavar="HOST:PORT", help="Connect to this in place of the webhook's Service, as the end of a port-forward."
 )
 _AS: Final = typer.Option("--as", help="In whose name losses are tried, in a dry run; empty for your own.")
-_GROUP: Final = typer.Option("--as-group", help="Group of that user; repeatable. [system:masters]", show_default=False)
+_GROUP: Final = typer.Option("--as-group", help="Group of that user; repeatable; empty for none. [system:masters]")
 
 
 def doctor(  # noqa: PLR0917 - typer turns each parameter into an option
@@ -60,7 +60,7 @@ def doctor(  # noqa: PLR0917 - typer turns each parameter into an option
     from app.cli.doctor_output import as_table, values  # noqa: PLC0415 - other commands start without it
     from app.core.diagnosis.finding import exit_code  # noqa: PLC0415
 
-    people = (person, tuple(group or [_DEFAULT_GROUP]))
+    people = (person, tuple(filter(None, group or [_DEFAULT_GROUP])))
     request = _request(rules, people, _endpoint(endpoint), _words(namespace, rules, kubeconfig, context), namespace)
     found = run("doctor", _examine(request, kubeconfig, context), EXIT_NO_ANSWER)
     sys.stdout.write(as_table(found) if output is Output.TABLE else structured(values(found), output))

@@ -4,6 +4,7 @@ Nothing is stored, whatever comes of it: ``dryRun=All`` ends at the store. The A
 ours among them (``sideEffects: None``), so this is the one check in which all parts take part as in earnest.
 """
 
+import re
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
@@ -22,6 +23,7 @@ from app.core.guard import Guard
 from app.core.judge import being_deleted, listed_writer
 from app.core.losses import whole_status
 from app.core.review import KubernetesObject, ObjectMeta, UserInfo
+from app.core.wording import printable
 
 _TIMEOUT: Final = 30.0
 """Seconds: two webhooks of ours at 3 s each, and as much again for everybody else's."""
@@ -29,9 +31,17 @@ _PAGE: Final = 50
 _MOST_PAGES: Final = 10
 """Objects are looked through until one has a status; among 500 without any there is hardly one further on."""
 
+_LONGEST: Final = 600
+"""Characters of a refusal. Enough for the names of a webhook and an x509 error; schemas may quote whole values."""
+
+_AUTHORIZER: Final = 'forbidden: User "'
 _MERGE: Final = "application/merge-patch+json"
 _OUR_WARNING: Final = "status-guard"
 _NOT_CALLED: Final = "failed calling webhook"
+_OURS: Final = re.compile(
+    rf"""(admission webhook|{_NOT_CALLED}|ValidatingAdmissionPolicy) ["'][^"']+\.{re.escape(DOMAIN)}["']"""
+)
+"""How the API server names who refused, before what they said; users and kinds may have names like ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +114,7 @@ async def lose(api: ApiClient, guard: Guard, version: str, person: Person) -> Tr
         return Trial(guard.name, Outcome.UNREADABLE, user=person.name, said=str(error))
     outcome = _outcome(answer, found, guard, person)
     # what an object that came back says is nobody's concern here
-    said = answer.said if answer.status >= HTTPStatus.BAD_REQUEST else ""
+    said = printable(answer.said, _LONGEST) if answer.status >= HTTPStatus.BAD_REQUEST else ""
     return Trial(guard.name, outcome, f"{namespace}/{name}".lstrip("/"), person.name, said)
 
 
@@ -162,13 +172,12 @@ def _outcome(answer: _Answer, before: _Object, guard: Guard, person: Person) -> 
 
 def _refusal(answer: _Answer, person: Person) -> Outcome:
     said = answer.said
-    if _NOT_CALLED in said:
-        return Outcome.UNCALLED if DOMAIN in said else Outcome.OTHERS
-    if DOMAIN in said or _OUR_WARNING in said:
-        return Outcome.DENIED
-    if answer.status == HTTPStatus.FORBIDDEN and "cannot impersonate" in said:
-        return Outcome.NO_IMPERSONATION
-    if answer.status in {HTTPStatus.FORBIDDEN, HTTPStatus.UNAUTHORIZED} and "admission webhook" not in said:
-        # for an API server that words it otherwise: with the header, this user's own rights come first
+    if _OURS.search(said):
+        return Outcome.UNCALLED if _NOT_CALLED in said else Outcome.DENIED
+    # an admission plugin may say 403 too; the authorizer says of whom
+    unauthorized = answer.status == HTTPStatus.UNAUTHORIZED or (
+        answer.status == HTTPStatus.FORBIDDEN and _AUTHORIZER in said
+    )
+    if unauthorized:
         return Outcome.NO_IMPERSONATION if person.name and "impersonate" in said else Outcome.NO_RIGHT
     return Outcome.OTHERS
