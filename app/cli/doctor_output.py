@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from io import StringIO
+from itertools import groupby
 from typing import Any, Final
 
 from rich.console import Console
@@ -47,14 +48,16 @@ def _lines(findings: Sequence[Finding]) -> Iterator[Text]:
     levels = max(len(level) for level in Level)
     checks = max((len(finding.check) for finding in findings), default=0)
     indent = " " * (levels + checks + 4)
-    for finding in findings:
-        level = (f"{finding.level.upper():<{levels}}", _COLOURS[finding.level])
-        said = f"  {finding.check:<{checks}}  {finding.subject}: {finding.what}"
-        yield Text.assemble(level, printable(said, _LONGEST))
-        if finding.why:
-            yield Text(printable(f"{indent}why:  {finding.why}", _LONGEST))
-        if finding.mend:
-            yield Text.assemble(f"{indent}mend: ", (printable(finding.mend, _LONGEST), "bold"))
+    # what several rows in a row have in common is said once, below the last of them
+    for (_, why, mend), rows in groupby(findings, lambda one: (one.check, one.why, one.mend)):
+        for finding in rows:
+            level = (f"{finding.level.upper():<{levels}}", _COLOURS[finding.level])
+            said = f"  {finding.check:<{checks}}  {finding.subject}: {finding.what}"
+            yield Text.assemble(level, printable(said, _LONGEST))
+        if why:
+            yield Text(printable(f"{indent}why:  {why}", _LONGEST))
+        if mend:
+            yield Text.assemble(f"{indent}mend: ", (printable(mend, _LONGEST), "bold"))
     counts = Counter(finding.level for finding in findings)
     yield Text("")
     yield Text(", ".join(f"{counts[level]} {level.value}" for level in reversed(Level)))

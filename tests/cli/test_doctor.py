@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from manifest_objects import the
 
 from app.cli.doctor_output import as_table, values
 from app.core.diagnosis.finding import Check, Finding, Level
+from app.core.diagnosis.observation import Commands
+from app.core.diagnosis.trials import DEPLOYMENT
 
 FINDINGS = (
     Finding(Check.REGISTERED, Level.OK, "widgets", "is registered"),
@@ -59,6 +62,23 @@ def test_rows_are_aligned_and_safe_for_a_terminal() -> None:
     assert lines[3] == f"{' ' * 21}mend: kubectl get x"
     assert lines[-1] == "0 error, 1 warning, 0 info, 1 ok"
     assert "\x1b" not in "".join(lines)
+
+
+def test_what_rows_have_in_common_is_said_once() -> None:
+    """Nineteen guards that nobody registered need one command, below the last of them."""
+    rows = [Finding(Check.REGISTERED, Level.ERROR, name, "is not there", "because", "apply it") for name in "abc"]
+    lines = as_table([*rows, *FINDINGS]).splitlines()
+    assert [line.split()[0] for line in lines[:6]] == ["ERROR", "ERROR", "ERROR", "why:", "mend:", "OK"]
+
+
+def test_commands_name_what_the_manifests_make() -> None:
+    """Deployment, Service and namespace are called as in manifests/base."""
+    deployment = the("Deployment", "base/webhook/deployment.yaml")
+    service = the("Service", "base/webhook/service.yaml", "status-guard")
+    namespace = the("Namespace", "base/webhook/namespace.yaml")
+    assert deployment["metadata"]["name"] == DEPLOYMENT
+    assert f"{namespace['metadata']['name']}/{service['metadata']['name']}" == "status-guard/status-guard"
+    assert Commands().namespace == namespace["metadata"]["name"]
 
 
 def test_programs_get_every_finding_and_the_worst() -> None:

@@ -21,6 +21,7 @@ from server_process import Pki, Process
 from app.certificates import issue_leaf, new_authority
 from app.cluster import leadership
 from app.core.diagnosis.keeper import LEASE
+from app.core.export.versions import KubeVersion
 
 pytestmark = pytest.mark.cluster
 
@@ -503,6 +504,50 @@ def test_somebody_without_any_right_gets_words_and_no_traceback(healthy: Ward) -
     assert "kubectl auth can-i" in report.of("registered")[0]["mend"]
     assert report.levels("subresource") == {"warning"}
     assert report.levels("keeper") == {"warning"}
+
+
+@pytest.mark.since(KubeVersion(1, 30))
+def test_policies_that_guard_in_place_of_webhooks_are_seen_to(healthy: Ward, tmp_path: Path) -> None:
+    """With native policies alone, a loss is refused by ours: the guard is there, in another form."""
+    (tmp_path / "bars.yaml").write_text((healthy.rules / "bars.yaml").read_text())
+    native = Ward(healthy.cluster, tmp_path, healthy.webhook, healthy.authority)
+    version = ["--kube-version", str(healthy.cluster.version)]
+    run = healthy.cluster.server.status_guard("export", "vap", "--rules", str(tmp_path), *version)
+    healthy.delete("mutatingwebhookconfiguration", "zz-status-guard")
+    healthy.delete("validatingwebhookconfiguration", "status-guard")
+    healthy.cluster.apply_text(run.stdout)
+    try:
+        report = native.until(lambda found: found.code == 0)
+    finally:
+        healthy.delete("validatingadmissionpolicy,validatingadmissionpolicybinding", "--all")
+    assert "policies guard it" in report.of("registered")[0]["why"]
+    assert "was denied, as mode Deny means it" in report.of("dry-run-loss")[0]["what"]
+
+
+@pytest.mark.since(KubeVersion(1, 30))
+def test_somebody_elses_refusal_is_no_verdict_on_us(healthy: Ward) -> None:
+    """A policy of somebody else's that refuses the dry run leaves the question open, and its words are passed on."""
+    kind = "admissionregistration.k8s.io/v1"
+    rule = {"apiGroups": [GROUP], "apiVersions": ["*"], "operations": ["UPDATE"], "resources": ["mends"]}
+    spec = {
+        "matchConstraints": {"resourceRules": [rule]},
+        "validations": [{"expression": "false", "message": "frozen this week"}],
+    }
+    binding = {"policyName": "freeze.example.com", "validationActions": ["Deny"]}
+    for what, body in (("Policy", spec), ("PolicyBinding", binding)):
+        meta = {"name": "freeze.example.com"}
+        healthy.apply({"apiVersion": kind, "kind": f"ValidatingAdmission{what}", "metadata": meta, "spec": body})
+
+    def refused(report: Report) -> bool:
+        return "frozen this week" in report.of("dry-run-loss", "mends")[0]["what"]
+
+    try:
+        report = healthy.until(refused)
+    finally:
+        healthy.delete("validatingadmissionpolicy,validatingadmissionpolicybinding", "--all")
+    [found] = report.of("dry-run-loss", "mends")
+    assert (found["level"], "somebody else refused" in found["what"]) == ("warning", True)
+    assert report.code == 1
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from app.core.diagnosis.finding import Check, Finding, Level
-from app.core.diagnosis.observation import Observations, Outcome, Trial
+from app.core.diagnosis.observation import Observations, Outcome, Trial, expected
 from app.core.diagnosis.registration import named
 from app.core.guard import Guard, Mode
+
+DEPLOYMENT: Final = "status-guard-webhook"
+"""What runs the webhook, as manifests/base/webhook has it."""
 
 _AS_MEANT: Final = {
     Mode.RESTORE: {Outcome.RESTORED},
@@ -59,7 +62,7 @@ def _of(guard: Guard, trial: Trial, seen: Observations) -> Finding:
 
 
 def _otherwise(guard: Guard, trial: Trial, said: str, seen: Observations) -> Finding:
-    logs = f"{seen.commands.kubectl} -n {seen.commands.namespace} logs deploy/status-guard --tail=50"
+    logs = f"{seen.commands.kubectl} -n {seen.commands.namespace} logs deploy/{DEPLOYMENT} --tail=50"
     if trial.outcome is Outcome.DENIED:
         what = f"{said} instead of being mended: {trial.said}"
         why = "the mutating webhook was not called, or another one undid it; a client that always drops status is stuck"
@@ -69,6 +72,8 @@ def _otherwise(guard: Guard, trial: Trial, said: str, seen: Observations) -> Fin
         why = "something else puts status back, or the webhook has other rules than these"
         return Finding(Check.LOSS, Level.WARNING, guard.name, what, why, logs)
     what = f"{said}, and its status would be gone"
+    if not expected(guard, seen.ours):
+        return Finding(Check.LOSS, Level.ERROR, guard.name, f"{what}: no webhook is asked", _LOST, seen.register)
     failed_open = f"{seen.commands.kubectl} get --raw /metrics | grep apiserver_admission_webhook_fail_open_count"
     return Finding(Check.LOSS, Level.ERROR, guard.name, what, _LOST, f"{failed_open}; {logs}")
 
