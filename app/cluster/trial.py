@@ -27,8 +27,8 @@ from app.core.wording import printable
 
 _TIMEOUT: Final = 30.0
 """Seconds: two webhooks of ours at 3 s each, and as much again for everybody else's."""
-_PAGE: Final = 50
-_MOST_PAGES: Final = 10
+_PAGE: Final = 20
+_MOST_PAGES: Final = 25
 """Objects are looked through until one has a status; among 500 without any there is hardly one further on."""
 
 _LONGEST: Final = 600
