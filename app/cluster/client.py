@@ -143,7 +143,8 @@ async def connected(kubeconfig: str | None, context: str | None) -> AsyncIterato
     Raises:
         ClusterError: there is no usable configuration.
     """
-    configuration = Configuration()
+    # 0 is no limit: each watch holds a connection, and a hundred of them would leave none for writes.
+    configuration = Configuration(connection_pool_maxsize=0)
     try:
         await _configure(configuration, kubeconfig, context)
         api = ApiClient(configuration)

@@ -4,6 +4,7 @@ The ``kubernetes`` package's client finds the server, its trust and its credenti
 that client's session, because the package writes every body anew, and a status has to arrive in the digits it came in.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -144,8 +145,15 @@ class Exchange:
             raise unanswered(call, error) from None
 
     @asynccontextmanager
-    async def open(self, call: Call, timeout: ClientTimeout) -> AsyncIterator[ClientResponse]:  # noqa: ASYNC109 - aiohttp's
+    async def open(
+        self, call: Call, limits: ClientTimeout, begin: float | None = None
+    ) -> AsyncIterator[ClientResponse]:
         """The answer as it begins; closed with its connection where it is left unread.
+
+        Args:
+            call: what to send.
+            limits: of time, for all of it.
+            begin: seconds until its first line has to be there.
 
         Raises:
             KeeperError: it is a refusal; as for ``send``.
@@ -163,14 +171,9 @@ class Exchange:
         )
         if call.writes and not self._may_write():
             raise KeeperError(f"did not {call}: this keeper no longer leads")
-        answer = await session.request(
-            _METHODS[call.asked.verb],
-            url,
-            headers=headers,
-            data=call.body and BytesIO(call.body),
-            timeout=timeout,
-            **self._options(),
-        )
+        method, body = _METHODS[call.asked.verb], call.body and BytesIO(call.body)
+        async with asyncio.timeout(begin):
+            answer = await session.request(method, url, headers=headers, data=body, timeout=limits, **self._options())
         try:
             if answer.status >= HTTPStatus.BAD_REQUEST:
                 raise _refusal(call, answer.status, await answer.read())

@@ -159,10 +159,13 @@ class Reflector:
             "watch", watch="true", allowWatchBookmarks="true", resourceVersion=self._version, timeoutSeconds=longest
         )
         began = self._surroundings.elapsed()
-        timeout = ClientTimeout(total=None, connect=pace.begin, sock_read=longest + pace.grace)
+        limits = ClientTimeout(total=None, sock_read=longest + pace.grace)
         opened = False
         try:
-            async with self._exchange.open(call, timeout) as answer, aclosing(lines(answer.content)) as texts:
+            async with (
+                self._exchange.open(call, limits, pace.begin) as answer,
+                aclosing(lines(answer.content)) as texts,
+            ):
                 opened = True
                 if self._broken:
                     self._broken = False
