@@ -5,6 +5,7 @@ import base64
 import binascii
 import socket
 import ssl
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -22,7 +23,13 @@ async def look(address: Address, bundle: str, by: tuple[str, int] | None = None)
         bundle: base64 of PEM, the CAs to trust; empty for the system's.
         by: what to connect to instead, such as the end of a tunnel.
     """
-    host, port = by or (address.host, address.port)
+    return replace(
+        await _look(address, bundle, by or (address.host, address.port)), trusted_until=_trusted_until(bundle)
+    )
+
+
+async def _look(address: Address, bundle: str, by: tuple[str, int]) -> Served:
+    host, port = by
     reached_by = f"{host}:{port}"
     anybody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     anybody.check_hostname = False
@@ -72,6 +79,16 @@ def _trusting(bundle: str) -> ssl.SSLContext:
     except (binascii.Error, UnicodeDecodeError, ssl.SSLError):
         raise ValueError("the caBundle holds no PEM certificate") from None
     return context
+
+
+def _trusted_until(bundle: str) -> datetime | None:
+    from cryptography import x509  # noqa: PLC0415 - takes 25 ms
+
+    try:
+        found = x509.load_pem_x509_certificates(base64.b64decode(bundle))
+    except ValueError:  # a binascii.Error is one
+        return None
+    return max(one.not_valid_after_utc for one in found)
 
 
 def _dates(certificate: bytes) -> tuple[datetime, datetime]:

@@ -89,6 +89,16 @@ async def test_a_bundle_without_a_certificate_verifies_nothing(tmp_path: Path, t
         assert (await look(Address(NAME, 443, ("ns", "guard")), text, by)).refused
 
 
+async def test_the_end_of_the_last_ca_is_seen_without_connecting() -> None:
+    """It is read off the bundle; of several CAs the one that lasts longest counts."""
+    lasting = new_authority("lasting CA", NOW, 20 * DAY)
+    ending = new_authority("ending CA", NOW, 2 * DAY)
+    seen = await look(Address("guard.ns.invalid", 443, ("ns", "guard")), bundle(ending, lasting))
+    assert seen.trusted_until is not None
+    assert abs(seen.trusted_until - (NOW + 20 * DAY)) < timedelta(seconds=2)
+    assert (await look(Address("guard.ns.invalid", 443), "")).trusted_until is None
+
+
 async def test_a_name_that_means_nothing_is_told_from_a_listener_that_is_not_there() -> None:
     """The one is where we are, the other what is wrong."""
     seen = await look(Address("guard.ns.invalid", 443, ("ns", "guard")), "")

@@ -5,7 +5,7 @@ the API server itself has called the webhook, by that address and trusting that 
 """
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from app.core.diagnosis.finding import Check, Finding, Level
@@ -68,24 +68,33 @@ def trust(seen: Observations) -> Iterator[Finding]:
 
 
 def expiry(seen: Observations) -> Iterator[Finding]:
-    """A row for each address whose certificate was seen."""
+    """A row for each address whose certificate was seen, and for each bundle whose last CA ends soon."""
     for address, served, _ in _by_address(seen):
-        if served.begins is None or served.ends is None:
-            continue
-        ends = f"{served.ends:%Y-%m-%d %H:%M} UTC"
-        mend = _ensure(address, seen)
-        if seen.now >= served.ends:
-            what = f"the certificate ended on {ends}"
-            yield Finding(Check.EXPIRY, Level.ERROR, str(address), what, _REFUSED, mend)
-        elif seen.now < served.begins:
-            what = f"the certificate is not valid before {served.begins:%Y-%m-%d %H:%M} UTC"
-            yield Finding(Check.EXPIRY, Level.ERROR, str(address), what, _REFUSED, mend)
-        elif served.ends - seen.now < SOON:
-            what = f"the certificate ends on {ends}, in {(served.ends - seen.now).days} days"
-            why = "it should have been renewed long before: whatever renews it does not run, or fails"
-            yield Finding(Check.EXPIRY, Level.WARNING, str(address), what, why, mend)
-        else:
-            yield Finding(Check.EXPIRY, Level.OK, str(address), f"the certificate ends on {ends}")
+        if served.begins is not None and served.ends is not None:
+            yield _expiry(address, served.begins, served.ends, seen)
+    for (address, _), served in seen.served.items():
+        if served.trusted_until and served.trusted_until - seen.now < SOON:
+            what = f"the last CA in the caBundle ends on {_said(served.trusted_until)}"
+            level = Level.ERROR if seen.now >= served.trusted_until else Level.WARNING
+            yield Finding(Check.EXPIRY, level, str(address), what, _REFUSED, _ensure(address, seen))
+
+
+def _expiry(address: Address, begins: datetime, ends: datetime, seen: Observations) -> Finding:
+    subject, mend = str(address), _ensure(address, seen)
+    if seen.now >= ends:
+        return Finding(Check.EXPIRY, Level.ERROR, subject, f"the certificate ended on {_said(ends)}", _REFUSED, mend)
+    if seen.now < begins:
+        what = f"the certificate is not valid before {_said(begins)}"
+        return Finding(Check.EXPIRY, Level.ERROR, subject, what, _REFUSED, mend)
+    if ends - seen.now < SOON:
+        what = f"the certificate ends on {_said(ends)}, in {(ends - seen.now).days} days"
+        why = "it should have been renewed long before: whatever renews it does not run, or fails"
+        return Finding(Check.EXPIRY, Level.WARNING, subject, what, why, mend)
+    return Finding(Check.EXPIRY, Level.OK, subject, f"the certificate ends on {_said(ends)}")
+
+
+def _said(time: datetime) -> str:
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _by_address(seen: Observations) -> Iterator[tuple[Address, Served, list[Webhook]]]:

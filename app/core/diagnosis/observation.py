@@ -137,6 +137,7 @@ class Served:
         refused: why a client with this bundle refuses the certificate; empty where it accepts it.
         begins: the certificate's notBefore.
         ends: its notAfter.
+        trusted_until: when the last CA of the bundle ends; ``None`` where it holds none.
     """
 
     reach: Reach
@@ -145,6 +146,7 @@ class Served:
     refused: str = ""
     begins: datetime | None = None
     ends: datetime | None = None
+    trusted_until: datetime | None = None
 
 
 class Outcome(StrEnum):

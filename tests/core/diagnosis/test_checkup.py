@@ -235,6 +235,13 @@ def test_the_end_of_a_certificate_is_told_in_time(days: int, level: Level, said:
     assert (found.level, said in found.what) == (level, True)
 
 
+@pytest.mark.parametrize(("days", "levels"), [(31, set()), (29, {Level.WARNING}), (-1, {Level.ERROR})])
+def test_a_ca_that_ends_is_told_though_nothing_was_reached(days: int, levels: set[Level]) -> None:
+    """The caBundle can be read from anywhere; when its last CA ends, nothing is trusted any more."""
+    served = replace(OUTSIDE, trusted_until=NOW + timedelta(days=days))
+    assert {one.level for one in of(Check.EXPIRY, served={(ADDRESS, BUNDLE): served})} == levels
+
+
 @pytest.mark.parametrize(
     ("mode", "outcome", "level"),
     [
