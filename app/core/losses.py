@@ -82,13 +82,14 @@ def whole_status(old: Raw, new: Raw, empty: tuple[Raw, ...]) -> Loss | None:
 
     A status that was no object to begin with is lost when it is gone or empty; another non-object is a changed value.
     """
-    gone = (jsontext.is_object(old) and not jsontext.is_object(new)) or _is_empty(new, empty)
-    if not gone or _is_empty(old, empty):
+    gone = (jsontext.is_object(old) and not jsontext.is_object(new)) or is_empty(new, empty)
+    if not gone or is_empty(old, empty):
         return None
     return Loss(RuleId.WHOLE_STATUS, (STATUS,), old, Addition((STATUS,), old))
 
 
-def _is_empty(status: Raw, empty: tuple[Raw, ...]) -> bool:
+def is_empty(status: Raw, empty: tuple[Raw, ...]) -> bool:
+    """Whether a status is as good as none: absent, null, ``{}``, or one of ``emptyStatus``."""
     return (
         not jsontext.present(status)
         or jsontext.is_empty_object(status)
