@@ -88,6 +88,10 @@ bench-gate: .venv/.dev ## First tries through the gate and without it, then ten 
 	PYTHONPATH=.:bench/gate:tests/support $(BIN)/python bench/gate/first_try.py
 	PYTHONPATH=.:bench/gate:tests/support $(BIN)/python bench/gate/crowd.py
 
+.PHONY: bench-keeper
+bench-keeper: .venv/.dev ## What a keeper of ten thousand objects takes in memory and processor time
+	PYTHONPATH=.:bench:bench/keeper:tests/support $(BIN)/python bench/keeper/run.py
+
 .PHONY: test-releases
 test-releases: .venv/.dev ## All tests against an API server, on each older Kubernetes release that it can emulate
 	for version in 1.33 1.34 1.35; do TEST_KUBE_VERSION=$$version REQUIRE_CLUSTER=1 $(BIN)/python -m pytest tests/cluster || exit; done
