@@ -68,9 +68,14 @@ def _additions(base: Raw, now: Raw, missing: Iterable[Tokens]) -> list[Addition]
     for place in missing:
         spot, depth = _first_gap(base, now, place)
         below.setdefault((spot, place[:depth]), []).append(place[depth:])
-    return [
-        Addition((STATUS, *spot), _projected(places.value(base, top), parts)) for (spot, top), parts in below.items()
-    ]
+    return [Addition((STATUS, *spot), _restored(base, spot, top, parts)) for (spot, top), parts in below.items()]
+
+
+def _restored(base: Raw, spot: Tokens, top: Tokens, parts: list[Tokens]) -> Raw:
+    """What is added at a spot: the parts of what stood at ``top``."""
+    if spot[-1:] == (APPEND,):
+        return _item(places.value(base, top[:-1]), top[-1], parts)
+    return _projected(places.value(base, top), parts)
 
 
 def _first_gap(base: Raw, now: Raw, place: Tokens) -> tuple[Tokens, int]:

@@ -65,6 +65,11 @@ def operations(found: Remedy | str) -> list[tuple[str, Any]]:
         (["/conditions/type=Completed/n"], '{"x":1}', [("/status/conditions", [{"type": "Completed", "n": "1"}])]),
         (
             ["/conditions/type=Completed/n"],
+            '{"conditions":[]}',
+            [("/status/conditions/-", {"type": "Completed", "n": "1"})],
+        ),
+        (
+            ["/conditions/type=Completed/n"],
             '{"conditions":[{"type":"Ready"},{"type":"Completed"}]}',
             [("/status/conditions/1/n", "1")],
         ),
