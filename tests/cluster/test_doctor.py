@@ -285,9 +285,9 @@ def test_a_guard_that_is_not_registered_is_an_error_that_its_command_mends(healt
     """The finding names the kind, and running its command as it stands registers it."""
     healthy.delete("mutatingwebhookconfiguration", "zz-status-guard")
     healthy.delete("validatingwebhookconfiguration", "status-guard")
-    report = healthy.doctor()
+    # while the API server still calls what was deleted, losses come back, and something seems to guard the kind
+    report = healthy.until(lambda found: found.levels("registered") == {"error"})
     assert report.code == 2
-    assert report.levels("registered") == {"error"}
     [mend] = {one["mend"] for one in report.of("registered")}
     _run(healthy, mend.replace(" | ", f" --ca {healthy.authority} | "), tmp_path)
     healthy.until(lambda found: found.code == 0)

@@ -99,7 +99,7 @@ class Memory:
 def newer(version: str, than: Stored) -> bool:
     """Whether a resourceVersion is of a later write; where it is no number, the order in the log is all there is."""
     other = than.metadata.resource_version
-    if not (version.isdecimal() and other.isdecimal()) or max(len(version), len(other)) > _LONGEST_NUMBER:
+    if any(not (one.isascii() and one.isdecimal() and len(one) <= _LONGEST_NUMBER) for one in (version, other)):
         return False
     return int(version) > int(other)
 

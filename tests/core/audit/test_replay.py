@@ -1,5 +1,6 @@
 """The replay of an audit log, event by event."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -262,12 +263,46 @@ def test_a_line_that_is_no_event_is_named_and_the_rest_goes_on(line: bytes, why:
     assert why in report.mistakes[0].why
 
 
-def test_a_status_nested_too_deeply_is_counted_as_unreadable() -> None:
-    """The write cannot be judged; the replay goes on."""
-    deep = b'{"a":' * 900 + b"1" + b"}" * 900
-    before = thing(1, Raw(b'{"imageID":' + deep + b"}"))
-    report = replayed(event("get", before), event("update", thing(2, Raw(b'{"imageID":' + deep + b"}"))))
-    assert report.judged + report.malformed == 1
+def test_a_status_nested_too_deeply_is_counted_and_the_replay_goes_on() -> None:
+    """At each depth around what Python can hold, a write is judged, unknown or unreadable, and the next is judged."""
+    for depth in range(850, 1000):
+        deep = [Raw(b'{"imageID":' + b'{"a":' * depth + digit + b"}" * depth + b"}") for digit in (b"1", b"2")]
+        first, second = (event("update", thing(at, status)) for at, status in enumerate(deep, 1))
+        report = replayed(first, second, event("get", thing(3)), event("update", thing(4, None)))
+        assert report.judged + report.unknown.total() + report.malformed == 3
+        assert report.lost == 1
+
+
+@pytest.mark.parametrize("uri", ["http://[", "/x?dryRun", "/x?fieldManager=", "\ud800"])
+def test_a_strange_uri_is_a_write_like_any_other(uri: str) -> None:
+    """What a client puts there is not trusted to be a URL."""
+    line = json.dumps(event("update", thing(2, None), uri)).encode()
+    report = replayed(event("get", thing(1)), line)
+    assert report.lost + report.malformed == 1
+
+
+def test_an_answer_that_is_not_in_the_log_is_unknown() -> None:
+    """The API server leaves objects out of events that are too large for its backend."""
+    assert replayed(event("get", thing(1)), event("update", None)).unknown == {Unknown.NO_OBJECT: 1}
+
+
+@pytest.mark.parametrize("time", ["", "noon", "2026-01-31T12:00:00"])
+def test_a_write_without_a_time_is_judged_whatever_the_time_asked_for(time: str) -> None:
+    """Leaving it out would hide a loss; no override is known to hold then."""
+    noon = datetime(2026, 1, 31, 12, tzinfo=UTC)
+    allowed = {"annotations": {"statusguard.io/allow-status-loss": "2026-01-31T12:30:00Z; *; because"}}
+    lost = event("update", thing(2, None, metadata=allowed), requestReceivedTimestamp=time)
+    report = replayed(event("get", thing(1)), lost, since=noon, until=noon)
+    assert (report.outside, report.lost) == (0, 1)
+
+
+@pytest.mark.parametrize("version", ["9" * 30, "", "abc", "٣"])
+def test_a_resource_version_that_is_no_number_leaves_the_order_of_the_log(version: str) -> None:
+    """The last response is then the last known one."""
+    odd = thing(1)
+    odd["metadata"]["resourceVersion"] = version
+    report = replayed(event("get", odd), event("update", thing(2, None)))
+    assert report.lost == 1
 
 
 def test_what_is_held_stays_within_the_bound() -> None:

@@ -22,6 +22,7 @@ from app.core.diagnosis.observation import (
     Trial,
     Unseen,
     Webhook,
+    labelled,
 )
 from app.core.export import webhook as form
 from app.core.export.manifest import Endpoint
@@ -213,6 +214,31 @@ def test_address_and_bundle_are_judged_by_connecting_or_by_a_loss_that_came_back
     assert the(Check.TRUST, **changes).level is trust
 
 
+def test_a_webhook_without_an_address_is_an_error() -> None:
+    """A clientConfig that says nothing that can be understood is as good as none."""
+    hooks = tuple(replace(one, address=None) for one in HEALTHY.ours)
+    assert {one.level for one in of(Check.REACHABLE, webhooks=hooks, served={})} == {Level.ERROR}
+
+
+@pytest.mark.parametrize(("reach", "command"), [(Reach.FAILED, "curl -kv"), (Reach.UNRESOLVED, "run look")])
+def test_a_url_that_is_not_reached_is_looked_at_by_curl(reach: Reach, command: str) -> None:
+    """From here where it fails, from the cluster where its name means nothing here."""
+    url = Address("guard.example.com", 8443)
+    found = the(Check.REACHABLE, served={(url, BUNDLE): Served(reach, str(url), "said")}, trials=())
+    assert command in found.mend
+    assert "https://guard.example.com:8443" in found.mend
+
+
+def test_a_configuration_is_ours_by_its_label_or_its_webhooks_name() -> None:
+    """One that was applied by hand without labels is found too; somebody else's is not."""
+    assert labelled({"metadata": {"labels": {"app.kubernetes.io/managed-by": "status-guard"}}})
+    assert not labelled({"metadata": {"labels": {"app.kubernetes.io/managed-by": "helm"}}})
+    assert not labelled({"metadata": {}})
+    named = Webhook(Side.MUTATING, "mine", False, {"name": "widgets.mutate.statusguard.io"})  # noqa: FBT003 - the label
+    assert (named.ours, named.guard) == (True, "widgets")
+    assert not replace(named, body={"name": "widgets.validate.statusguard.io"}).ours
+
+
 def test_a_service_without_a_bundle_is_an_error_and_a_url_without_one_is_not() -> None:
     """No public CA signs the name of a Service; a URL may well have such a certificate."""
     url = Address("guard.example.com", 443)
@@ -276,6 +302,26 @@ def test_without_rules_a_loss_that_passes_may_be_mode_audit() -> None:
     trial = Trial("widgets", Outcome.LOST, "ns/one")
     found = the(Check.LOSS, guards=(replace(WIDGETS, mode=Mode.WARN),), trials=(trial,), ruled=False)
     assert found.level is Level.INFO
+
+
+def test_a_loss_that_nobody_is_asked_about_is_mended_by_registering() -> None:
+    """Logs of the webhook say nothing of what it was never asked."""
+    trial = Trial("widgets", Outcome.LOST, "ns/one")
+    found = the(Check.LOSS, webhooks=(), served={}, trials=(trial,))
+    assert (found.level, "export webhook" in found.mend) == (Level.ERROR, True)
+    assert "logs deploy/status-guard-webhook" in the(Check.LOSS, trials=(trial,)).mend
+
+
+@pytest.mark.parametrize(
+    ("said", "mend"),
+    [
+        ("failed calling webhook: x509: certificate signed by unknown authority", "certs ensure"),
+        ('failed calling webhook: no endpoints available for service "guard"', "get service/guard endpointslices"),
+    ],
+)
+def test_what_the_api_server_says_of_its_call_decides_the_remedy(said: str, mend: str) -> None:
+    """A certificate that it refuses is for `certs ensure`; anything else is for a look at Service and pods."""
+    assert mend in the(Check.LOSS, trials=(Trial("widgets", Outcome.UNCALLED, "ns/one", said=said),)).mend
 
 
 @pytest.mark.parametrize(
@@ -357,6 +403,12 @@ def test_the_best_native_form_that_is_served_is_offered(served: frozenset[str], 
     found = the(Check.NATIVE, native=served)
     assert (found.level, said in found.mend) == (Level.INFO, True)
     assert bool(found.mend) is bool(said)
+
+
+def test_a_list_of_resources_that_cannot_be_read_is_no_reason_to_fail() -> None:
+    """Native forms are an offer; that nobody knows is information."""
+    found = the(Check.NATIVE, native=Unseen("you may not", "kubectl auth can-i"))
+    assert (found.level, found.mend) == (Level.INFO, "kubectl auth can-i")
 
 
 def test_a_url_is_named_in_the_command_that_registers_again() -> None:
