@@ -5,7 +5,8 @@ In this order, each step remembered in the cluster before the next, so that anot
 
 from typing import Final, Protocol
 
-from app.keeper import deciding, marks, telling
+from app.core import history
+from app.keeper import marks, telling
 from app.keeper.engine import Engine
 from app.keeper.facing import Facing
 from app.keeper.histories import History
@@ -85,12 +86,12 @@ class Course:
 
     async def _join(self, memory: Memory) -> None:
         """Compare what is remembered with what is kept: something may have been lost before this keeper looked."""
-        history_ = self._found.get(memory.uid, memory.kept)
-        if not history_:
+        found = self._found.get(memory.uid, memory.kept)
+        if not found:
             await self._tell_anew(memory)
-        elif _is_behind(memory, history_) and memory.failures < BEHIND:
+        elif _is_behind(memory, found) and memory.failures < BEHIND:
             raise KeeperError("the watch shows it as it was before its newest revision was kept")
-        memory.kept = history_
+        memory.kept = found
         if memory.before is None or self._is_known(memory, memory.before):
             memory.before, memory.gone = None, ()
         latest = memory.latest
@@ -116,7 +117,7 @@ class Course:
             known, now = with_status(status), memory.current()
             if now is None or memory.base is None:
                 return
-            lost = deciding.lost(known, unpack(memory.base.packed), guard)
+            lost = history.lost(known, unpack(memory.base.packed), guard)
             if lost and lost.lasting:
                 memory.fall_back(Held(kept.digest, pack(known)), guard, self._engine.clock.monotonic())
             elif lost:

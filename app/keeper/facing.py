@@ -1,10 +1,10 @@
 """Facing a loss: tell of it once, and put back what may be put back, at most a few times."""
 
-from app.core import jsontext
+from app.core import history, jsontext
 from app.core.guard import OnLoss
+from app.core.history import Remedy
 from app.core.review import KubernetesObject
-from app.keeper import deciding, marks, telling
-from app.keeper.deciding import Remedy
+from app.keeper import marks, telling
 from app.keeper.engine import Engine
 from app.keeper.memory import Memory, unpack
 from app.keeper.observer import Repaired
@@ -64,7 +64,7 @@ class Facing:
     async def _consider(self, memory: Memory, seen: Observed, base: KubernetesObject, lossy: KubernetesObject) -> None:
         if seen.resource_version == memory.tried:
             return  # a newer state will be shown, and judged anew
-        remedy = deciding.remedy(base, lossy, self._family.watched.guard, self._engine.clock.now())
+        remedy = history.remedy(base, lossy, self._family.watched.guard, self._engine.clock.now())
         if isinstance(remedy, str):
             self._withhold(memory, remedy)
         elif memory.latest is None:

@@ -41,6 +41,7 @@ class Kind:
         self._work: Work[Key] = Work()
         self._histories = Histories(engine, watched)
         self._course = Course(engine, self)
+        self._stopped: set[Key] = set()
         self._term = 0
         self._joining: asyncio.Task[None] | None = None
         self.synced = False
@@ -56,11 +57,6 @@ class Kind:
     def objects(self) -> int:
         """How many there are."""
         return len(self._memories)
-
-    @property
-    def stopped(self) -> int:
-        """How many are not repaired any more."""
-        return sum(memory.stopped for memory in self._memories.values())
 
     async def run(self) -> None:
         """Watch, and see to what comes up; until cancelled."""
@@ -151,6 +147,7 @@ class Kind:
         if memory is None:
             memory = self._memories[key] = Memory(seen.namespace, seen.name, seen.uid)
         memory.observe(seen, self.watched.guard, self._engine.clock.monotonic())
+        self._count_stopped(key, stopped=memory.stopped)
         if self._term and (memory.term != self._term or memory.needs_care):
             self._work.add(key)
 
@@ -159,9 +156,15 @@ class Kind:
         if memory is None or memory.uid != uid:
             return
         del self._memories[key]
+        self._count_stopped(key, stopped=False)
         _silence(memory)
         if self._term:
             self._course.left(memory)
+
+    def _count_stopped(self, key: Key, *, stopped: bool) -> None:
+        if stopped != (key in self._stopped):
+            (self._stopped.add if stopped else self._stopped.discard)(key)
+            self._engine.observer.stopped(self.name, len(self._stopped))
 
     async def _begin(self, term: int) -> None:
         failures = 0

@@ -11,10 +11,10 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
-from app.core import jsontext, override
+from app.core import history, jsontext, override
 from app.core.guard import Guard
 from app.core.review import KubernetesObject, ObjectMeta
-from app.keeper import deciding, marks
+from app.keeper import marks
 from app.keeper.clock import Alarm
 from app.keeper.port import Kept, Observed
 
@@ -179,7 +179,7 @@ class Memory:
             self._settle(content, guard, None)
             return
         base = unpack(self.base.packed)
-        lost = deciding.lost(base, content, guard)
+        lost = history.lost(base, content, guard)
         if lost is None:
             self._settle(content, guard, base)
             return
@@ -193,8 +193,8 @@ class Memory:
 
     def _settle(self, content: KubernetesObject, guard: Guard, base: KubernetesObject | None) -> None:
         self.lossy, self.paths = b"", ()
-        found = deciding.digest(content.status, guard)
-        self.good = deciding.good(content.status, guard, base.status if base else None)
+        found = history.digest(content.status, guard.keeper.ignore)
+        self.good = history.good(content.status, guard, base.status if base else None)
         self.base = Held(found, pack(content))
 
     def fall_back(self, base: Held, guard: Guard, now: float) -> None:

@@ -54,6 +54,7 @@ class Recording:
             KeeperError: it could not be.
         """
         if not memory.pending or memory.base is None:
+            await self._forget_old(memory)  # which may have failed before
             return
         now = self._engine.clock.now()
         if refused := self._refused_for(memory, memory.base):

@@ -1,6 +1,7 @@
 """What an operator sees of the keeper: a log line for each change of state, and metrics. Names and paths, no values."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
@@ -79,7 +80,8 @@ class KeeperTelemetry:
     def ended(self, guard: str) -> None:
         """See the observer."""
         for gauge in (self._watching, self._objects, self._last, self._stopped):
-            gauge.remove(guard)
+            with suppress(KeyError):  # it never had a value
+                gauge.remove(guard)
         self._said.pop(guard, None)
         log.info("not watching any more", guard=guard)
 
