@@ -27,6 +27,9 @@ LONGEST_WRITE: Final = 4.0
 _LONGEST_READ: Final = 60.0
 """Seconds for a page of large objects; the API server gives up after as many."""
 
+_AT_ONCE: Final = 2**20
+"""Bytes of a body that leaves together with its headers; aiohttp wants what is larger as a file, and sends it later."""
+
 AS_IT_IS: Final = "application/json"
 METADATA_ALONE: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
@@ -171,9 +174,17 @@ class Exchange:
         )
         if call.writes and not self._may_write():
             raise KeeperError(f"did not {call}: this keeper no longer leads")
-        method, body = _METHODS[call.asked.verb], call.body and BytesIO(call.body)
+        method, body = _METHODS[call.asked.verb], call.body
+        large = body is not None and len(body) > _AT_ONCE
         async with asyncio.timeout(begin):
-            answer = await session.request(method, url, headers=headers, data=body, timeout=limits, **self._options())
+            answer = await session.request(
+                method,
+                url,
+                headers=headers,
+                data=BytesIO(body or b"") if large else body,
+                timeout=limits,
+                **self._options(),
+            )
         try:
             if answer.status >= HTTPStatus.BAD_REQUEST:
                 raise _refusal(call, answer.status, await answer.read())
@@ -226,6 +237,10 @@ def _refusal(call: Call, status: int, body: bytes) -> KeeperError:
     text = f"cannot {call}: {status}, {why}"
     if status == HTTPStatus.FORBIDDEN:
         return RefusedError(f"{text}; `{call.asked.right}` as this identity shows when it has the right")
+    if status == HTTPStatus.UNAUTHORIZED:
+        return KeeperError(
+            f"{text}; the credentials are not, or no longer, accepted: look at the kubeconfig or the token"
+        )
     if status == HTTPStatus.BAD_REQUEST and call.asked.verb == "watch":
         return ExpiredError(text)  # it does not know what to go on from
     if status in _NEVER or any(words in why for words in _TOO_LARGE):

@@ -1,101 +1,113 @@
-"""The shipped roles are enough for all that a keeper does, and for nothing else."""
+"""With exactly the rights that the keeper's manifests and ``export rbac`` give, everything it does is allowed."""
 
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
 
 import pytest
 import yaml
-from chaos_cluster import GUARDED, KEEPER, NAMESPACE, Installation, installation
-from chaos_writers import whole
-from guarded_cluster import dismissed
+from guarded_cluster import NAMESPACE, Cluster, crd, tokens
+from keeper_client import SURROUNDINGS, Follower, Objects, the_only
+from msgspec import Raw
+from rbac_server import rbac_server
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(120)]
+from app.cluster.client import connected
+from app.cluster.keeper import KubernetesKeeperCluster
+from app.cluster.leadership import LeaseLeadership
+from app.keeper.port import Draft, Importance, RefusedError, Synced
+from app.rules import load
+
+pytestmark = pytest.mark.cluster
+
+OWN = "status-guard"
+TOKEN = "keeper-token"
+USER = f"system:serviceaccount:{OWN}:status-guard-keeper"
+MANIFESTS = Path(__file__).parents[2] / "manifests/keeper/base"
+GUARD = """\
+apiVersion: statusguard.io/v1alpha1
+kind: StatusGuard
+metadata: {{name: {resource}}}
+spec:
+  target: {{group: {group}, versions: ["*"], resource: {resource}, statusSubresource: {subresource}}}
+  keeper: {{neverRemoved: [phase], onLoss: {on_loss}}}
+"""
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """Two guards and two keepers, which have the ServiceAccount's token."""
-    with installation(tmp_path_factory.mktemp("rights"), seed=1) as made:
-        yield made
+def rules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two guards that repair, one of them a status subresource, and one that reports."""
+    path = tmp_path_factory.mktemp("rules") / "rules.yaml"
+    guards = [
+        GUARD.format(group="harvesterhci.io", resource="upgrades", subresource="false", on_loss="Repair"),
+        GUARD.format(group="example.io", resource="scales", subresource="true", on_loss="Repair"),
+        GUARD.format(group="example.io", resource="nodes", subresource="false", on_loss="Report"),
+    ]
+    path.write_text("---\n".join(guards))
+    return path
 
 
-def parts(installed: Installation, name: str = "") -> str:
-    """The URL of a kind that the keeper repairs, because admission only audits it."""
-    return installed.cluster.path(name, "parts", GUARDED["parts"])
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory, rules: Path) -> Iterator[Cluster]:
+    """An API server in which the keeper has its rights and no others."""
+    keeper = f'{TOKEN},{USER},1,"system:serviceaccounts,system:authenticated"'
+    with rbac_server(tmp_path_factory.mktemp("rights"), [*tokens(), keeper]) as server:
+        cluster = Cluster(server)
+        cluster.furnish(
+            crd("harvesterhci.io", "upgrades"),
+            crd("example.io", "scales", subresources=True),
+            crd("example.io", "nodes"),
+        )
+        server.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": OWN}})
+        exported = server.status_guard("export", "rbac", "--rules", str(rules))
+        assert exported.returncode == 0, exported.stderr
+        cluster.apply_text(exported.stdout)
+        shipped = [one for one in yaml.safe_load_all((MANIFESTS / "rbac.yaml").read_text()) if "Role" in one["kind"]]
+        for one in shipped:  # as kustomize fills in
+            one["metadata"]["namespace"] = OWN
+            for subject in one.get("subjects", ()):
+                subject["namespace"] = OWN
+        server.apply(*shipped)
+        yield cluster
+        cluster.close()
 
 
-def lose(installed: Installation, stored: dict[str, Any]) -> None:
-    """A write without status, which admission lets through."""
-    answer = installed.cluster.send("PUT", parts(installed, stored["metadata"]["name"]), dismissed(stored))
-    assert (answer.code, "status" in answer.body) == (200, False)
+@pytest.mark.parametrize("name", ["upgrades", "scales", "nodes"])
+async def test_the_keeper_may_do_all_that_it_does(own: Cluster, rules: Path, name: str) -> None:
+    """It finds, watches, reads, keeps, renews, lists, recalls, forgets, tells; repairs and stops where rules say so."""
+    [guard] = [one for one in load([rules]).guards if one.name == name]
+    objects = Objects(own, name, guard.target.group)
+    objects.create("one", {"phase": "Done"})
+    patch = b'[{"op":"add","path":"/status","value":{"phase":"Done"}}]'
+    async with connected(str(own.server.kubeconfig_for(TOKEN)), None) as api:
+        cluster = KubernetesKeeperCluster(api, OWN, SURROUNDINGS)
+        kind = await the_only(cluster, guard)
+        async with Follower(cluster.watch(kind)) as follower:
+            await follower.first(Synced)
+            changed = objects.patch("one", [{"op": "add", "path": "/metadata/labels", "value": {"seen": "yes"}}])
+            one = await follower.shown(changed["metadata"]["resourceVersion"])
+        made = await cluster.keep(kind, one, Draft(f"statusguard-{name}", "0" * 16, 1), Raw(b"{}"))
+        raised = await cluster.renew(made, 2, {})
+        assert await cluster.kept(kind) == (raised,)
+        assert await cluster.recall(raised) == Raw(b"{}")
+        await cluster.forget(raised)
+        for _ in range(2):
+            await cluster.say(kind, one, Importance.WARNING, "StatusLost", "phase")
+        if name == "nodes":
+            with pytest.raises(RefusedError):
+                await cluster.repair(kind, one, patch)
+            return
+        repaired = await cluster.repair(kind, one, patch)
+        assert (await cluster.annotate(kind, repaired, {"statusguard.io/repair": "stopped"})).uid == one.uid
+        assert await cluster.read(kind, NAMESPACE, "one") is not None
 
 
-def test_a_loss_is_kept_repaired_and_told_with_the_shipped_roles(
-    installed: Installation, upgrade: dict[str, Any]
-) -> None:
-    """History, repair, Events, the Lease, registration and certificates: none of these calls is refused."""
-    kind = {"apiVersion": "example.io/v1beta1", "kind": "Part"}
-    made = installed.cluster.create({**upgrade, **kind}, parts(installed))
-    name, uid = made["metadata"]["name"], made["metadata"]["uid"]
-
-    def revisions() -> list[dict[str, Any]]:
-        selected = f"--selector=statusguard.io/uid={uid}"
-        found: list[dict[str, Any]] = installed.server.get("controllerrevisions", "--all-namespaces", selected)["items"]
-        return found
-
-    def told() -> set[str]:
-        listed = installed.server.get("events", "--all-namespaces")["items"]
-        return {one["reason"] for one in listed if one["involvedObject"].get("uid") == uid}
-
-    installed.cluster.until(lambda: bool(revisions()), "nothing is kept")
-    lose(installed, installed.cluster.get(name, parts(installed)))
-    installed.cluster.until(lambda: whole(installed.cluster.get(name, parts(installed))), "nothing is repaired")
-    installed.cluster.until(lambda: {"StatusLost", "StatusRepaired"} <= told(), "nobody is told")
-    assert installed.cluster.get(name, parts(installed))["status"] == made["status"]
-    [revision] = revisions()
-    [owner] = revision["metadata"]["ownerReferences"]
-    assert (owner["uid"], owner["kind"], owner["controller"]) == (uid, "Part", True)
-
-    def calls() -> set[tuple[str, str]]:
-        return {(verb, resource) for verb, resource, _ in installed.server.calls_of(KEEPER)}
-
-    # a lease that was just taken is renewed two seconds later
-    installed.cluster.until(lambda: ("update", "leases") in calls(), "the lease is not renewed")
-    assert {("create", "controllerrevisions"), ("patch", "parts"), ("create", "events")} <= calls()
-    assert installed.server.refused(KEEPER) == []
-
-
-@pytest.mark.parametrize(
-    ("verb", "what", "namespace"),
-    [
-        ("update", "parts.example.io", "harvester-system"),
-        ("delete", "parts.example.io", "harvester-system"),
-        ("create", "parts.example.io", "harvester-system"),
-        ("patch", "others.example.io", "harvester-system"),
-        ("get", "secrets", NAMESPACE),
-        ("get", "secrets/other", NAMESPACE),
-        ("patch", "secrets/status-guard-certs", "kube-system"),
-        ("get", "configmaps", NAMESPACE),
-        ("list", "pods", NAMESPACE),
-        ("update", "leases/other", NAMESPACE),
-        ("create", "leases", "kube-system"),
-        ("patch", "mutatingwebhookconfigurations/other", ""),
-        ("delete", "validatingwebhookconfigurations/other", ""),
-        ("list", "mutatingwebhookconfigurations", ""),
-        ("patch", "customresourcedefinitions/parts.example.io", ""),
-        ("list", "customresourcedefinitions", ""),
-        ("patch", "clusterroles/status-guard-keeper", ""),
-        ("impersonate", "users", ""),
-    ],
-)
-def test_nothing_else_is_allowed(installed: Installation, verb: str, what: str, namespace: str) -> None:
-    """No right to change a kind that is not repaired, to make or remove objects, to see secrets, or to widen itself."""
-    words = ["auth", "can-i", verb, what, *([f"--namespace={namespace}"] if namespace else [])]
-    assert installed.server.kubectl(*words, token="keeper", check=False).stdout.startswith("no")
-
-
-def test_the_rights_were_rendered_for_these_rules(installed: Installation) -> None:
-    """What the cluster has is what the command prints for the mounted rules."""
-    printed = installed.server.status_guard("export", "rbac", "--rules", str(installed.folder / "rules")).stdout
-    role = next(one for one in yaml.safe_load_all(printed) if one and one["kind"] == "ClusterRole")
-    assert installed.server.get("clusterrole", "status-guard-keeper")["rules"] == role["rules"]
+async def test_the_keeper_may_lead(own: Cluster) -> None:
+    """It makes the Lease, renews it, and lets it go."""
+    async with connected(str(own.server.kubeconfig_for(TOKEN)), None) as api:
+        leadership = LeaseLeadership(api, OWN, SURROUNDINGS)
+        for expected in ("tester", "tester"):
+            await leadership._stand()
+            assert (
+                own.server.get("lease", "status-guard-keeper", "--namespace", OWN)["spec"]["holderIdentity"] == expected
+            )
+        await leadership._let_go()
+    assert own.server.get("lease", "status-guard-keeper", "--namespace", OWN)["spec"]["holderIdentity"] == ""
