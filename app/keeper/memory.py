@@ -147,7 +147,7 @@ class Memory:
         """This keeper does not lead any more: what is kept is read anew when it leads again."""
         self.kept, self.term = (), 0
         self.reported = self.counted = self.tried = self.withheld = ""
-        self.gone = self.told = ()
+        self.told = ()
 
     def current(self) -> KubernetesObject | None:
         """The object as it is now, as far as it matters."""

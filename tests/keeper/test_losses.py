@@ -2,46 +2,15 @@
 
 import asyncio
 import json
-from typing import Any
 
 from virtual_cluster import Weather
-from virtual_keeper import Scene, guard, key
+from virtual_keeper import key
 from virtual_time import in_virtual_time, stamp
+from virtual_upgrade import COMPLETED, FULL, ONE, OVERRIDE, begun, lose, reasons
 
-from app.core.guard import Guards, OnLoss
+from app.core.guard import OnLoss
 from app.keeper import marks
 from app.keeper.observer import Repaired
-
-ONE = key("one")
-COMPLETED = {"type": "Completed", "status": "Unknown"}
-OVERRIDE = "statusguard.io/allow-status-loss"
-FULL: dict[str, Any] = {
-    "conditions": [COMPLETED, {"type": "ImageReady", "status": "True"}],
-    "imageID": "image",
-    "nodeStatuses": {"node1": {}, "node2": {}},
-}
-
-
-async def begun(status: Any = FULL, **keeper: Any) -> Scene:
-    """A leading keeper that has kept an object's status."""
-    scene = Scene()
-    scene.guards = Guards([guard(**keeper)])
-    scene.start()
-    scene.cluster.create(ONE, json.dumps(status), annotations={"other": "stays"})
-    await asyncio.sleep(2)
-    return scene
-
-
-def reasons(scene: Scene) -> list[str]:
-    """What Events were told."""
-    assert scene.told.faults == []
-    return [said.reason for said in scene.cluster.said]
-
-
-async def lose(scene: Scene, status: str | None = None, seconds: float = 1, **metadata: Any) -> None:
-    """Somebody overwrites the status."""
-    scene.cluster.write(ONE, status, **metadata)
-    await asyncio.sleep(seconds)
 
 
 @in_virtual_time
@@ -201,61 +170,32 @@ async def test_the_count_goes_on_in_new_revisions() -> None:
 
 
 @in_virtual_time
-async def test_a_loss_while_nobody_led_is_seen_afterwards() -> None:
-    """A keeper that starts after the loss compares with what was kept, tells of it and puts it back."""
+async def test_a_repair_is_made_once_however_late_it_shows() -> None:
+    """While the watch does not show the repair yet nothing is written or counted again."""
     scene = await begun()
-    await scene.keepers[0].kill()
+    scene.keepers[0].client.behind = 20
     scene.cluster.write(ONE, None)
+    await asyncio.sleep(25)
+    scene.keepers[0].leadership.set(leads=False)
+    await asyncio.sleep(1)
+    scene.keepers[0].leadership.set(leads=True)
     await asyncio.sleep(60)
-    scene.start()
-    await asyncio.sleep(2)
+    assert scene.told.repairs[Repaired.REPAIRED] == 1
+    assert [said.annotations[marks.REPAIRS] for said in scene.cluster.kept.values()] == ["1"]
+
+
+@in_virtual_time
+async def test_repairs_that_were_not_made_are_not_counted() -> None:
+    """An object that is written all the time uses up none of the three tries while each of them meets a newer one."""
+    scene = await begun()
+    for number in range(8):
+        scene.keepers[0].client.behind = 3
+        scene.cluster.write(ONE, None, labels={"number": str(number)})
+        await asyncio.sleep(2)
+    scene.keepers[0].client.behind = 0
+    await asyncio.sleep(20)
+    assert scene.told.repairs[Repaired.CONFLICT] > 3
     assert scene.cluster.status(ONE) == FULL
-    assert reasons(scene) == ["StatusLost", "StatusRepaired"]
-
-
-@in_virtual_time
-async def test_a_partial_loss_while_nobody_led_is_seen_afterwards() -> None:
-    """The same where what is left is good: it is told of, and becomes the last-known-good."""
-    scene = await begun()
-    await scene.keepers[0].kill()
-    less = {"conditions": [COMPLETED], "new": 1}
-    scene.cluster.write(ONE, json.dumps(less))
-    scene.start()
-    await asyncio.sleep(2)
-    assert reasons(scene) == ["StatusLost"]
-    assert scene.cluster.history(ONE) == [FULL, less]
-
-
-@in_virtual_time
-async def test_nothing_is_told_twice_by_the_next_leader() -> None:
-    """A loss that was told of and lasts is none for who leads next, whether it was a standby or has just started."""
-    scene = await begun(on_loss=OnLoss.REPORT)
-    scene.start(leads=False)
-    await lose(scene)
-    await scene.keepers[0].kill()
-    scene.keepers[1].leadership.set(leads=True)
-    await asyncio.sleep(100)
-    await scene.keepers[1].kill()
-    scene.start()
-    await asyncio.sleep(100)
-    assert reasons(scene) == ["StatusLost"]
-
-
-@in_virtual_time
-async def test_a_standby_that_takes_over_knows_what_the_dead_leader_had_not_written() -> None:
-    """Pending status, death of the leader, and a loss before anybody leads: the standby puts the newest back."""
-    scene = await begun()
-    other = scene.start(leads=False)
-    await asyncio.sleep(1)
-    newest = FULL | {"step": "newest"}
-    scene.cluster.write(ONE, json.dumps(newest))
-    await asyncio.sleep(1)
-    await scene.keepers[0].kill()
-    await lose(scene, seconds=10)
-    other.leadership.set(leads=True)
-    await asyncio.sleep(1)
-    assert scene.cluster.status(ONE) == newest
-    assert scene.cluster.history(ONE) == [FULL, newest]
 
 
 @in_virtual_time
@@ -303,22 +243,15 @@ async def test_a_history_that_was_collected_is_not_spoken_of() -> None:
 
 
 @in_virtual_time
-async def test_an_old_view_of_an_object_is_no_loss() -> None:
-    """A keeper whose watch is behind what another one has kept waits for it instead of crying."""
-    scene = await begun({"conditions": [COMPLETED]})
-    scene.cluster.weather = Weather(lag=0)
-    await asyncio.sleep(40)
-    late = scene.start(leads=False)
-    await asyncio.sleep(1)
-    scene.cluster.weather = Weather(lag=8)
-    late_rng = scene.cluster.rng
-    scene.cluster.write(ONE, json.dumps(FULL))
-    await asyncio.sleep(8)
-    assert late_rng is scene.cluster.rng
-    await scene.keepers[0].kill()
-    late.leadership.set(leads=True)
-    await asyncio.sleep(20)
-    assert reasons(scene) == []
+async def test_a_new_object_that_comes_as_a_change_is_a_new_one() -> None:
+    """A watch may show the new object without a word of the old one's end; its uid tells."""
+    scene = await begun()
+    scene.keepers[0].client.tells_of_ends = False
+    scene.cluster.delete(ONE)
+    scene.cluster.create(ONE, None)
+    await asyncio.sleep(10)
+    assert scene.cluster.status(ONE) is None
+    assert reasons(scene) == ["StatusNotCarriedOver"]
 
 
 @in_virtual_time
@@ -333,18 +266,3 @@ async def test_without_history_nothing_is_put_back() -> None:
     await asyncio.sleep(60)
     assert scene.cluster.status(two) is None
     assert reasons(scene) == ["StatusNotKept", "StatusLost"]
-
-
-@in_virtual_time
-async def test_leadership_that_is_lost_stops_every_write() -> None:
-    """From one moment to the next nothing is written any more, whatever was under way."""
-    scene = await begun()
-    scene.cluster.weather = Weather(slow=0.5)
-    scene.cluster.write(ONE, None)
-    await asyncio.sleep(0.1)
-    scene.keepers[0].leadership.set(leads=False)
-    await asyncio.sleep(1)
-    before = dict(scene.cluster.calls)
-    await asyncio.sleep(100)
-    after = dict(scene.cluster.calls)
-    assert {name for name in after if after[name] != before.get(name)} == {"watched"}

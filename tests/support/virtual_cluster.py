@@ -167,10 +167,19 @@ class VirtualCluster:
 
 @dataclass(eq=False)
 class VirtualClient:
-    """What one keeper sees and does of the cluster; see ``app.keeper.port.Cluster``."""
+    """What one keeper sees and does of the cluster; see ``app.keeper.port.Cluster``.
+
+    Attributes:
+        cluster: it.
+        name: the keeper's.
+        behind: seconds by which its watch is behind, beside what the weather does.
+        tells_of_ends: whether the watch shows that an object is gone; without that its successor comes as a change.
+    """
 
     cluster: VirtualCluster
     name: str = "keeper"
+    behind: float = 0.0
+    tells_of_ends: bool = True
 
     async def watched(self, guards: Sequence[Guard]) -> Mapping[str, Watched]:
         """See the port."""
@@ -213,7 +222,10 @@ class VirtualClient:
             at += 1
             if key[0] != kind.guard.name:
                 continue
-            await asyncio.sleep(max(0.0, one.at + self.cluster.rng.random() * self.cluster.weather.lag - seconds()))
+            lag = self.behind + self.cluster.rng.random() * self.cluster.weather.lag
+            await asyncio.sleep(max(0.0, one.at + lag - seconds()))
+            if one.deleted and not self.tells_of_ends:
+                continue
             if one.deleted:
                 known.pop(key, None)
                 yield Gone(key[1], key[2], one.uid)
