@@ -11,9 +11,12 @@ import typer
 from app import __version__
 from app.cli.audit import audit
 from app.cli.certs import certs_app
+from app.cli.diff import diff
 from app.cli.doctor import doctor
 from app.cli.export import export_app
+from app.cli.history import history
 from app.cli.install import install
+from app.cli.restore import restore
 from app.cli.review import review
 from app.cli.rules import rules_app
 from app.cli.scan import scan
@@ -47,6 +50,9 @@ app.command()(serve)
 app.command()(install)
 app.command()(review)
 app.command()(scan)
+app.command()(history)
+app.command()(diff)
+app.command()(restore)
 app.command()(audit)
 app.command()(doctor)
 app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(settings)

@@ -1,6 +1,7 @@
 """Changing an object of a guarded kind, only as long as it is what it was when it was looked at."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from msgspec import MsgspecError, Raw, json
@@ -14,8 +15,17 @@ from app.keeper.port import ChangedError, KeeperError, Observed, RefusedError, W
 MERGE_PATCH: Final = "application/merge-patch+json"
 MANAGER: Final = "status-guard-keeper"
 """The field manager: ``kubectl get --show-managed-fields`` tells what the keeper wrote."""
+AS_KEEPER: Final[Mapping[str, str]] = {"fieldManager": MANAGER}
 LONGEST_SINGLE_READ: Final = 10.0
 """Seconds for one object. An API server that takes longer is not well; whoever asks tries again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Patch:
+    body: bytes
+    content_type: str
+    query: Mapping[str, str] = field(default_factory=lambda: AS_KEEPER)
+    subresource: str = ""
 
 
 async def read(exchange: Exchange, kind: Watched, namespace: str, name: str) -> Observed | None:
@@ -27,15 +37,26 @@ async def read(exchange: Exchange, kind: Watched, namespace: str, name: str) -> 
         return None
 
 
-async def repair(exchange: Exchange, kind: Watched, before: Observed, operations: bytes) -> Observed:
-    """See :class:`app.keeper.port.Cluster`."""
+async def repair(
+    exchange: Exchange, kind: Watched, before: Observed, operations: bytes, query: Mapping[str, str] = AS_KEEPER
+) -> Observed:
+    """See :class:`app.keeper.port.Cluster`.
+
+    Args:
+        exchange: sends.
+        kind: see there.
+        before: see there.
+        operations: see there.
+        query: in whose name as field manager, and whether only to try.
+    """
     try:
         parts = json.decode(operations, type=list[Raw])
     except (MsgspecError, UnicodeDecodeError) as error:
         raise RefusedError(f"cannot repair {before}: the operations are no JSON Patch ({error})") from None
     guards = [{"op": "test", "path": "/metadata/uid", "value": before.uid}, only_at(before.resource_version)]
     body = json.encode([*guards, *parts])
-    return await _patch(exchange, kind, before, body, JSON_PATCH, status=kind.status_subresource)
+    subresource = "status" if kind.status_subresource else ""
+    return await _send(exchange, kind, before, _Patch(body, JSON_PATCH, query, subresource))
 
 
 async def annotate(
@@ -44,20 +65,13 @@ async def annotate(
     """See :class:`app.keeper.port.Cluster`."""
     metadata: dict[str, Any] = {"uid": before.uid, "resourceVersion": before.resource_version}
     body = json.encode({"metadata": {**metadata, "annotations": dict(annotations)}})
-    return await _patch(exchange, kind, before, body, MERGE_PATCH, status=False)
+    return await _send(exchange, kind, before, _Patch(body, MERGE_PATCH))
 
 
-async def _patch(  # noqa: PLR0913 - two callers, here, and two pairs belong together
-    exchange: Exchange, kind: Watched, before: Observed, body: bytes, content_type: str, *, status: bool
-) -> Observed:
-    asked = Asked(
-        "patch",
-        observing.resource(kind),
-        observing.path(kind, before.namespace),
-        before.namespace,
-        "status" if status else "",
-    )
-    call = Call(asked, before.name, {"fieldManager": MANAGER}, body, content_type)
+async def _send(exchange: Exchange, kind: Watched, before: Observed, patch: _Patch) -> Observed:
+    where = observing.path(kind, before.namespace)
+    asked = Asked("patch", observing.resource(kind), where, before.namespace, patch.subresource)
+    call = Call(asked, before.name, patch.query, patch.body, patch.content_type)
     try:
         return observing.observed(await exchange.send(call))
     except AbsentError as error:

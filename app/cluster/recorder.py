@@ -38,10 +38,11 @@ class Recorder:
     Args:
         exchange: sends.
         surroundings: who tells, and clocks.
+        component: the part of this program that tells.
     """
 
-    def __init__(self, exchange: Exchange, surroundings: Surroundings) -> None:
-        self._exchange, self._surroundings = exchange, surroundings
+    def __init__(self, exchange: Exchange, surroundings: Surroundings, component: str = MANAGER) -> None:
+        self._exchange, self._surroundings, self._component = exchange, surroundings, component
         self._told: OrderedDict[tuple[str, ...], _Told] = OrderedDict()
 
     async def say(self, kind: Watched, about: Observed, importance: Importance, reason: str, message: str) -> None:
@@ -88,8 +89,8 @@ class Recorder:
             "count": 1,
             "firstTimestamp": now,
             "lastTimestamp": now,
-            "source": {"component": MANAGER},
-            "reportingComponent": f"statusguard.io/{MANAGER}",
+            "source": {"component": self._component},
+            "reportingComponent": f"statusguard.io/{self._component}",
             "reportingInstance": self._surroundings.identity,
         }
         await self._exchange.send(Call(_asked("create", about), name, body=json.encode(body)))
