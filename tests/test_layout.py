@@ -23,6 +23,7 @@ BAGS = {"common", "helpers", "misc", "shared", "util", "utils"}
 """Names that say nothing of what is inside."""
 
 BESIDE_THE_MIRROR = {
+    "browser": "what a person sees of the gate",
     "data": "what tests read",
     "dev": "mirrors dev/",
     "manifests": "mirrors manifests/",

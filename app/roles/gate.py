@@ -9,6 +9,7 @@ from typing import Final
 from app.api.admission import Admission, Application
 from app.api.gate.edge import Edge
 from app.api.gate.identity import Identities
+from app.api.gate.pages import HtmlPages
 from app.api.gate.reception import Reception
 from app.api.gate.telemetry import GateTelemetry
 from app.api.health import Check, Health
@@ -82,6 +83,7 @@ class Gate:
             self._telemetry,
             hold_index=settings.hold_index.total_seconds(),
             most_held=settings.most_held,
+            pages=HtmlPages(),
         )
         telemetry.gauge(
             "status_guard_gate_requests_in_flight", "Calls being held, passed or answered.", lambda: self.in_flight
