@@ -19,7 +19,7 @@ LAST_LOOK: Final = 3.0
 FRESH: Final = 2.0
 """Seconds for which a look of one's own need not be repeated at the deadline."""
 
-_INTERRUPTED: Final = Interrupted(sent=False, sentence="The gate is stopping; nothing was sent, ask again.")
+_INTERRUPTED: Final = Interrupted(sent=False, sentence="The gate is stopping; nothing was installed, ask again.")
 
 
 async def run(job: Job) -> None:
@@ -47,7 +47,7 @@ def _cut_short(job: Job, *, fault: bool = False) -> Outcome:
         sentence = "The gate stopped while it was being sent: look at the release and its Operations in Rancher."
         return OutcomeUnknown(sentence) if fault else Interrupted(sent=True, sentence=sentence)
     if fault:
-        return Refused("fault", HTTPStatus.INTERNAL_SERVER_ERROR, "The gate has a fault; nothing was sent.")
+        return Refused("fault", HTTPStatus.INTERNAL_SERVER_ERROR, "The gate has a fault; nothing was installed.")
     return _INTERRUPTED
 
 

@@ -69,7 +69,7 @@ async def _failed(job: Job, accepted: Accepted, said: Verdict) -> InstallFailed:
                 break
             await job.engine.clock.sleep(poll_delay(job.engine.jitter()))
     shown = "" if isinstance(log, Unread) else _end_of(job, log)
-    return InstallFailed(accepted.operation, said.sentence, job.redacted(said.words), shown)
+    return InstallFailed(accepted.operation, said.sentence, job.without_values(said.words), shown)
 
 
 def _end_of(job: Job, log: str) -> str:
@@ -81,4 +81,4 @@ def _end_of(job: Job, log: str) -> str:
         if room < 0:
             break
         lines.append(line)
-    return "\n".join(job.redacted(line) for line in reversed(lines))
+    return "\n".join(job.lines_without_values(lines[::-1]))

@@ -3,12 +3,14 @@
 import asyncio
 import secrets
 from collections.abc import Callable, Hashable, Iterable
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import count
 from random import Random
 from typing import Final
 
+from app.core.gate.origin import Caller
 from app.core.gate.readiness import Standing
 from app.gate.clock import Clock
 from app.gate.course import run
@@ -45,7 +47,7 @@ SHOWN_LATER: Final = timedelta(seconds=1)
 
 _SENT: Final = (Answered, Deployed, InstallFailed, OutcomeUnknown)
 """Outcomes of installs that had, or may have had, an effect."""
-_STOPPING: Final = Interrupted(sent=False, sentence="The gate is stopping; nothing was sent, ask again.")
+_STOPPING: Final = Interrupted(sent=False, sentence="The gate is stopping; nothing was installed, ask again.")
 
 
 class Cancelling(StrEnum):
@@ -94,6 +96,13 @@ class Gate:
         self._orders = count()
         self._index_reads: set[Waiting] = set()
 
+    def arriving(self, caller: Caller, *, asynchronous: bool) -> AbstractContextManager[None] | NotTaken:
+        """Count a caller while it is not known yet who they are, or say why there is no room for them.
+
+        Leave the context right before ``submit``, which counts for itself.
+        """
+        return self._registry.room(caller, asynchronous=asynchronous) or self._registry.arriving(caller)
+
     async def submit(self, request: InstallRequest) -> Install | NotTaken:
         """Take an install on, or join one that waits for the very same.
 
@@ -101,10 +110,12 @@ class Gate:
         for the time, and only where every release has its name. Whoever joins is checked by a read of their own first.
         While the process stops, the install that is returned has already ended as ``Interrupted``.
         """
-        turned_away = self._stopped(request) or self._registry.room(request)
+        turned_away = self._stopped(request) or self._registry.room(
+            request.caller, asynchronous=request.preferences.asynchronous
+        )
         if turned_away is not None:
             return turned_away
-        with self._registry.arriving(request):
+        with self._registry.arriving(request.caller):
             key = _joint_key(request)
             came_to = self._registry.joint(key)
             if came_to is not None and not await self._may_join(request):

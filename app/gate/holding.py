@@ -59,7 +59,7 @@ async def look_again(job: Job) -> Look:
 def note(job: Job, held: Held) -> None:
     """Show that an attempt came to nothing, and why."""
     job.misses += 1
-    job.said = (held.sentence, job.redacted(held.words))
+    job.said = (held.sentence, job.without_values(held.words))
     job.install.update(phase=Phase.HELD, waits_for=held.sentence)
     job.engine.observer.retried(job.install.progress, held.cause)
 
@@ -168,7 +168,7 @@ def _again(job: Job, posted: Posted, reply: Reply, answer: Answer) -> Held | Ref
     job.install.reply = reply
     namespace = job.wanted.namespace
     sentence = f"{answer.sentence} It is not sent again, because Operations in {namespace} could not be listed."
-    return Refused(answer.cause.value, answer.told, sentence, job.redacted(answer.words))
+    return Refused(answer.cause.value, answer.told, sentence, job.without_values(answer.words))
 
 
 async def _asked_index(job: Job, seen: Seen) -> Outcome | None:

@@ -11,8 +11,10 @@ from app.core.gate.installation_call import Action
 from app.core.gate.messages import classify
 from app.core.gate.operation import Command
 from app.core.gate.readiness import Standing
+from app.core.gate.redaction import MARK
 from app.core.gate.repository import WantedChart
 from app.core.gate.schedule import nudge_due
+from app.core.gate.secret_values import secret_values
 from app.gate.engine import Engine
 from app.gate.install import Install
 from app.gate.look import Look, Seen
@@ -26,6 +28,11 @@ from app.gate.watch import Watch
 AFTER_NUDGE: Final = 5.0
 """Seconds after a nudge in which a look that says "never" may still be of the time before it: a replica's informers
 are hardly ever as late as that."""
+
+
+MOST_VALUES: Final = 20_000
+"""Texts of a body's values, in each of their forms, that words are searched for: some 20 ms. Charts have hundreds; of
+an install that brings more, no words are shown at all."""
 
 
 class Again(Enum):
@@ -76,6 +83,7 @@ class Job:
         missing: since when no index has had the chart, and what will be told of it; it takes a second look.
         unread: since when it could not be read what there was before; None if it could.
         empty: Operations without a status, by uid, and since when that is known.
+        values: what the charts' values hold, once somebody's words may repeat it.
         wanted: what the request asks for, as an Operation would show it.
         charts: the same as the repository's index would.
         releases: what there may be one POST of at a time; none where helm makes up the names.
@@ -96,6 +104,7 @@ class Job:
     missing: tuple[float, Refused] | None = None
     unread: float | None = None
     empty: dict[str, float] = field(default_factory=dict)
+    values: frozenset[str] | None = field(default=None, repr=False)
     wanted: Command = field(init=False)
     charts: tuple[WantedChart, ...] = field(init=False)
     releases: tuple[Hashable, ...] = field(init=False)
@@ -140,8 +149,25 @@ class Job:
         return self.engine.clock.monotonic() - self.created
 
     def redacted(self, words: str) -> str:
-        """Words as they may be shown."""
+        """Words of the repository's as they may be shown; nobody's values are in them."""
         return redacted(words, self.credential)
+
+    def without_values(self, words: str) -> str:
+        """Words about the install itself, helm's among them, as they may be shown."""
+        return "\n".join(self.lines_without_values([words])) if words else ""
+
+    def lines_without_values(self, lines: list[str]) -> list[str]:
+        """The same of a log, each line for itself."""
+        if self.values is None:
+            body = self.request.body
+            named = {text for chart in body.charts for text in (chart.name, chart.version, chart.release)}
+            shown = named | {self.place.cluster, self.place.repo, body.namespace}
+            self.values = secret_values(self.request.post.body, shown)
+        if len(self.values) > MOST_VALUES:
+            return [MARK]
+        text = "\n".join(lines)
+        found = [value for value in self.values if value in text]
+        return [redacted(line, self.credential, also=found) for line in lines]
 
     def extend(self, deadline: float) -> None:
         """Have it give up later, if that is later."""
@@ -181,7 +207,7 @@ class Job:
         """What an answer of Rancher's that ends it comes to."""
         self.install.reply = reply
         answer = classify(reply.status, reply.body)
-        return Refused(answer.cause.value, answer.told, answer.sentence, self.redacted(answer.words))
+        return Refused(answer.cause.value, answer.told, answer.sentence, self.without_values(answer.words))
 
     def _nudge_is_due(self, look: Look) -> bool:
         if not self.request.preferences.nudge or self.forbidden_to_nudge:

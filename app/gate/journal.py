@@ -118,7 +118,7 @@ def _bare(outcome: Outcome) -> Outcome:
         case InstallFailed():
             return replace(outcome, sentence="Helm failed.", words="", log="")
         case NotReady():
-            return NotReady("The deadline passed, and nothing was sent.")
+            return NotReady("The deadline passed, and nothing was installed.")
         case Refused():
             return replace(outcome, sentence="Nothing was installed.", words="")
         case OutcomeUnknown():
@@ -132,7 +132,7 @@ _CUT_SHORT = (
     "The gate stopped while it was being sent, so it may have reached Rancher or not: look at the release and its"
     " Operations in Rancher."
 )
-_NOT_SENT = "The gate stopped before anything was sent; ask again."
+_NOT_SENT = "The gate stopped before anything was installed; ask again."
 
 
 def replayed(lines: list[Line]) -> list[tuple[Progress, datetime | None]]:

@@ -51,8 +51,8 @@ class Post:
 
     place: Place
     action: Action
-    target: bytes
-    """Raw path and query."""
+    target: bytes = field(repr=False)
+    """Raw path and query; a query may hold a CSRF token."""
     headers: Headers = field(repr=False)
     """End-to-end headers as ``core.gate.forwarding`` gave them, the caller's credential among them."""
     body: bytes = field(repr=False)

@@ -6,13 +6,13 @@ from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
+from app.core.gate.origin import Caller
 from app.gate.clock import Clock
 from app.gate.install import Install
 from app.gate.job import Job
 from app.gate.limits import TOO_MANY, TOO_MANY_RECORDS, TOO_MANY_YOURS, Limits, NotTaken
 from app.gate.port import Place
 from app.gate.progress import Progress
-from app.gate.request import InstallRequest
 
 
 class Registry:
@@ -34,6 +34,7 @@ class Registry:
         self._ended: dict[str, tuple[datetime, Install]] = {}  # asynchronous records, in the order of their ends
         self._tasks: set[asyncio.Task[None]] = set()
         self._callers: Counter[str] = Counter()
+        self._total = 0
         self._records = 0  # asynchronous ones that live
         for progress, ended in past:
             install = Install(progress)
@@ -41,24 +42,24 @@ class Registry:
             self._ended[progress.id] = (ended, install)
         self.forget()
 
-    def room(self, request: InstallRequest) -> NotTaken | None:
+    def room(self, caller: Caller, *, asynchronous: bool) -> NotTaken | None:
         """Why there is no room for another caller, if so."""
-        if self._callers.total() >= self._limits.held:
+        if self._total >= self._limits.held:
             return TOO_MANY
-        if self._callers[request.caller.fingerprint] >= self._limits.held_per_caller:
+        if self._callers[caller.fingerprint] >= self._limits.held_per_caller:
             return TOO_MANY_YOURS
-        if request.preferences.asynchronous and self._records >= self._limits.records:
+        if asynchronous and self._records >= self._limits.records:
             return TOO_MANY_RECORDS
         return None
 
     @contextmanager
-    def arriving(self, request: InstallRequest) -> Iterator[None]:
-        """Count a caller while it is not decided yet to which install they belong."""
-        self._count(request.caller.fingerprint, 1)
+    def arriving(self, caller: Caller) -> Iterator[None]:
+        """Count a caller while it is not decided yet to which install they belong, or who they are."""
+        self._count(caller.fingerprint, 1)
         try:
             yield
         finally:
-            self._count(request.caller.fingerprint, -1)
+            self._count(caller.fingerprint, -1)
 
     def joint(self, key: Hashable) -> Job | None:
         """The living install that others with this key may join."""
@@ -147,6 +148,7 @@ class Registry:
             del self._owned[owner]
 
     def _count(self, fingerprint: str, more: int) -> None:
+        self._total += more
         left = self._callers[fingerprint] + more
         if left:
             self._callers[fingerprint] = left

@@ -2,14 +2,24 @@
 
 import binascii
 from base64 import b64decode
+from collections.abc import Iterable
 
 from app.core.gate.redaction import LONGEST, redact
 from app.gate.port import Credential
 
 
-def redacted(words: str, credential: Credential, longest: int = LONGEST) -> str:
-    """The words as they may be shown, logged and kept."""
-    return redact(words, _secrets(credential), longest) if words else ""
+def redacted(words: str, credential: Credential, longest: int = LONGEST, also: Iterable[str] = ()) -> str:
+    """The words as they may be shown, logged and kept.
+
+    Args:
+        words: untouched.
+        credential: the caller's.
+        longest: characters that may remain.
+        also: what else must not be in them.
+    """
+    if not words:
+        return ""
+    return redact(words, [*_secrets(credential), *also], longest)
 
 
 def _secrets(credential: Credential) -> list[str]:

@@ -49,7 +49,7 @@ async def settle(job: Job, before: Baseline, cause: str, words: str) -> Accepted
         if said.settlement is Settlement.OURS:
             return Accepted(before, 201, _named(said), said.sentence)
         if settled:
-            return OutcomeUnknown(said.sentence, job.redacted(words))
+            return OutcomeUnknown(said.sentence, job.without_values(words))
         job.install.update(waits_for=said.sentence)
         attempt += 1
         await clock.sleep(min(retry_delay(attempt, job.engine.jitter()), max(0.0, end - clock.monotonic())))

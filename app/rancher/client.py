@@ -9,6 +9,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Final
 
+from app.core.gate.forwarding import OWN_VIA
 from app.core.gate.reading import Unread
 from app.gate.port import JSON, Credential, Nudged, Place, Reply
 from app.rancher import readings
@@ -26,6 +27,7 @@ LARGEST_LIST: Final = 32 * 1024 * 1024
 LARGEST_USER: Final = 256 * 1024
 INDEX_SECONDS: Final = 60.0
 """Without a byte of the index, which Rancher puts together from ConfigMaps and filters."""
+_PASSED_ON: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.LOOP_DETECTED})
 MOST_NUDGES: Final = 5
 """Attempts to write: the leader writes the same object twice after each download, hardly ever more often."""
 
@@ -52,9 +54,13 @@ class RancherClient:
         return opened(self._upstream, self._observe)
 
     async def user(self, credential: Credential) -> str | Reply | Unread:
-        """The id of the Rancher user; Rancher's own refusal as it came (401), or ``FAILED``."""
-        reply = await self._get("user", b"/v3/users?me=true", credential, LARGEST_USER)
-        if isinstance(reply, Unread) or reply.status == HTTPStatus.UNAUTHORIZED:
+        """The id of the Rancher user; Rancher's own refusal as it came (401), or ``FAILED``.
+
+        A 508 comes back as it came, too: it is the gate's own word, where its upstream leads back to it.
+        """
+        headers = (*credential.headers, ACCEPT, OWN_VIA)
+        reply = await self._exchange(Call("user", b"GET", b"/v3/users?me=true", headers), LARGEST_USER)
+        if isinstance(reply, Unread) or reply.status in _PASSED_ON:
             return reply
         return readings.user_id(reply) or Unread.FAILED
 

@@ -80,7 +80,8 @@ class Passing:
 
     async def _begun(self, call: Call, body: AsyncIterable[bytes] | None, ends: AsyncExitStack) -> tuple[Http1, Head]:
         try:
-            if body is None and call.method in _REPEATABLE and (begun := await self._over_kept(call, ends)):
+            over_kept = body is None and call.method in _REPEATABLE and not _asks_one_replica(call.target)
+            if over_kept and (begun := await self._over_kept(call, ends)):
                 return begun
             http = await ends.enter_async_context(self._kept.lent(fresh=True))
             return http, await http.ask(call, body)
@@ -99,6 +100,15 @@ class Passing:
             if kept:
                 return None
             raise
+
+
+def _asks_one_replica(target: bytes) -> bool:
+    """Whether the answer depends on which replica gives it, and is asked for until it is another one.
+
+    ``link=info`` says no as long as a replica's checkout lags, and terraform repeats it for two minutes. Over a
+    connection that is kept, each time would meet the same replica; a new one leads to any of them.
+    """
+    return b"link=info" in target.partition(b"?")[2].split(b"&")
 
 
 def _framed(headers: Headers, body: AsyncIterable[bytes] | None) -> Headers:

@@ -6,6 +6,8 @@ from virtual_gate import NAMESPACE, Scene
 from virtual_time import in_virtual_time, seconds
 
 from app.core.gate.reading import Unread
+from app.core.gate.redaction import MARK
+from app.gate.job import MOST_VALUES
 from app.gate.progress import Answered, Deployed, InstallFailed, Phase
 
 
@@ -39,6 +41,33 @@ async def test_a_failure_comes_with_helms_log() -> None:
     assert "INSTALLATION FAILED" in outcome.log
     assert "hunter2" not in repr(outcome)
     assert len(outcome.log) < 10_000
+
+
+@in_virtual_time
+async def test_what_the_values_hold_is_in_no_words() -> None:
+    """Helm may print a value without a name beside it: the caller's own values are known, and go."""
+    scene = Scene()
+    scene.releases.fails = True
+    scene.rancher.log = "Error: INSTALLATION FAILED: YAML parse error near\n  correct horse battery\nof release demo"
+    await scene.lead(5)
+    values = {"db": {"words": "correct horse battery", "chart": "demo"}}
+    outcome = (await (await scene.submit(prefer="until=deployed", values=values)).ended()).outcome
+    assert isinstance(outcome, InstallFailed)
+    assert "horse" not in repr(outcome)
+    assert "INSTALLATION FAILED" in outcome.log
+    assert "of release demo" in outcome.log
+
+
+@in_virtual_time
+async def test_of_values_without_number_no_words_are_shown() -> None:
+    """Where there are too many to look for each, helm's words are not shown, and the outcome still is."""
+    scene = Scene()
+    scene.releases.fails = True
+    await scene.lead(5)
+    values = {str(number): f"value-{number}" for number in range(MOST_VALUES)}
+    outcome = (await (await scene.submit(prefer="until=deployed", values=values)).ended()).outcome
+    assert isinstance(outcome, InstallFailed)
+    assert outcome.log == MARK
 
 
 @in_virtual_time

@@ -1,12 +1,14 @@
 """Many callers of one install: what each costs the others, and what those hear who come late."""
 
 import asyncio
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from virtual_gate import Scene
 from virtual_repository import Course, Replica, Repository
 from virtual_time import in_virtual_time
 
+from app.gate.limits import TOO_MANY, TOO_MANY_YOURS, Limits, NotTaken
 from app.gate.progress import Answered
 
 if TYPE_CHECKING:
@@ -64,3 +66,24 @@ async def test_whoever_is_looked_at_while_it_is_sent_hears_what_became_of_it() -
 
 def _held() -> Scene:
     return Scene(Repository(course=Course(created=0, clone=200)))
+
+
+@in_virtual_time
+async def test_who_waits_to_be_known_takes_a_place() -> None:
+    """A caller counts from the moment they ask, not from that at which Rancher has said who they are."""
+    scene = Scene(limits=Limits(held=3, held_per_caller=2))
+    jane, luke = scene.request(user="jane").caller, scene.request(user="luke").caller
+    with ExitStack() as places:
+        for caller in (jane, jane, luke):
+            place = scene.gate.arriving(caller, asynchronous=False)
+            assert not isinstance(place, NotTaken)
+            places.enter_context(place)
+        assert scene.gate.arriving(luke, asynchronous=False) is TOO_MANY
+    with ExitStack() as places:
+        for _ in range(2):
+            place = scene.gate.arriving(jane, asynchronous=False)
+            assert not isinstance(place, NotTaken)
+            places.enter_context(place)
+        assert scene.gate.arriving(jane, asynchronous=False) is TOO_MANY_YOURS
+        assert await scene.gate.submit(scene.request()) is TOO_MANY_YOURS
+    assert not isinstance(scene.gate.arriving(jane, asynchronous=True), NotTaken)

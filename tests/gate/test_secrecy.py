@@ -2,7 +2,8 @@
 
 import pytest
 
-from app.gate.port import Credential
+from app.core.gate.installation_call import Action
+from app.gate.port import Credential, Place, Post
 from app.gate.secrecy import redacted
 
 TOKEN = "token-abcde:qwertzuiopasdfgh"
@@ -32,3 +33,10 @@ def test_a_callers_secret_is_in_no_words(header: tuple[bytes, bytes], words: str
 def test_a_credential_does_not_print_itself() -> None:
     """It may stand in a traceback or a log by mistake."""
     assert "qwertz" not in repr(Credential(((b"authorization", b"Bearer qwertzuiopasdfgh"),)))
+
+
+def test_a_post_prints_nothing_of_what_it_carries() -> None:
+    """Its path may hold a CSRF token, its headers a credential, its body passwords."""
+    target = b"/v1/catalog.cattle.io.clusterrepos/r?action=install&CSRF=qwertz"
+    post = Post(Place("local", "r"), Action.INSTALL, target, ((b"cookie", b"R_SESS=qwertz"),), b"qwertz")
+    assert "qwertz" not in repr(post)

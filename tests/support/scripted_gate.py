@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,6 +17,7 @@ from app.api.gate.edge import Edge
 from app.api.gate.identity import Identities
 from app.api.gate.reception import Reception
 from app.api.gate.telemetry import GateTelemetry
+from app.core.gate.origin import Caller
 from app.core.gate.reading import Unread
 from app.gate.clock import LoopClock
 from app.gate.gate import Cancelling
@@ -47,12 +48,19 @@ class ScriptedGate:
         self.requests: list[InstallRequest] = []
         self.installs: list[Install] = []
         self.refusal: NotTaken | None = None
+        self.no_room: NotTaken | None = None
+        """What callers are told of whom it is not known yet who they are."""
         self.slow: asyncio.Event | None = None
         """What taking on waits for."""
         self.ends: Callable[[Install], None] = lambda _: None
         self.index: asyncio.Event = asyncio.Event()
         self.index_reads: list[tuple[Place, Credential, float]] = []
         self._news = asyncio.Condition()
+
+    def arriving(self, caller: Caller, *, asynchronous: bool) -> AbstractContextManager[None] | NotTaken:
+        """Count callers of whom it is not known who they are."""
+        del caller, asynchronous
+        return self.no_room or nullcontext()
 
     async def submit(self, request: InstallRequest) -> Install | NotTaken:
         """Take it on."""
@@ -169,6 +177,9 @@ class ScriptedUpstream:
     calls: list[tuple[bytes, bytes, tuple[tuple[bytes, bytes], ...], bytes]] = field(default_factory=list)
     gate: asyncio.Event | None = None
     """What the answer's body waits for after each part."""
+    silent: asyncio.Event | None = None
+    """What the answer's head waits for."""
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
     left: asyncio.Event = field(default_factory=asyncio.Event)
 
     @asynccontextmanager
@@ -180,7 +191,10 @@ class ScriptedUpstream:
             raise NotSentError("down")
         sent = b"".join([part async for part in body]) if body else b""
         self.calls.append((method, target, headers, sent))
+        self.asked.set()
         try:
+            if self.silent:
+                await self.silent.wait()
             yield Passed(self.status, self.headers, self._parts())
         finally:
             self.left.set()

@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 from dataclasses import dataclass, field
+from typing import Any
 
 import virtual_time
 from virtual_rancher import WHO, User, VirtualRancher
@@ -166,10 +167,12 @@ class Scene:
             past=past,
         )
 
-    def request(self, who: str = "r1", prefer: str = "", user: str = "jane", **changed: str) -> InstallRequest:
+    def request(self, who: str = "r1", prefer: str = "", user: str = "jane", **changed: Any) -> InstallRequest:
         """An install request; ``who`` is the name in Rancher's record."""
         chart = {"chartName": self.repository.chart, "version": self.repository.version, "releaseName": "demo"}
-        chart |= {key: value for key, value in changed.items() if key in {"chartName", "version", "releaseName"}}
+        chart |= {
+            key: value for key, value in changed.items() if key in {"chartName", "version", "releaseName", "values"}
+        }
         wanted = {"namespace": NAMESPACE, "charts": [chart], "timeout": changed.get("timeout", "600s")}
         raw = json.dumps(wanted).encode()
         read = bodies.read(raw)
@@ -188,7 +191,7 @@ class Scene:
             user=user,
         )
 
-    async def submit(self, who: str = "r1", prefer: str = "", user: str = "jane", **changed: str) -> Install:
+    async def submit(self, who: str = "r1", prefer: str = "", user: str = "jane", **changed: Any) -> Install:
         """Have an install taken on."""
         taken = await self.gate.submit(self.request(who, prefer, user, **changed))
         assert not isinstance(taken, NotTaken), taken

@@ -10,13 +10,18 @@ from app.api.admission import ClientGoneError, Receive
 class Attending:
     """Ends the block with ``ClientGoneError`` when the caller hangs up.
 
-    Enter it in the task that is to be interrupted, once, when the request's body has been read.
+    Enter it in the task that is to be interrupted, once.
+
+    Args:
+        receive: of the request.
+        after: set when the request's body has been read, where others read it; until then nobody listens here.
     """
 
-    __slots__ = ("_gone", "_receive", "_task", "_watch")
+    __slots__ = ("_after", "_gone", "_receive", "_task", "_watch")
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive, after: asyncio.Event | None = None) -> None:
         self._receive = receive
+        self._after = after
         self._gone = False
 
     def __enter__(self) -> Self:
@@ -26,6 +31,8 @@ class Attending:
         return self
 
     async def _listen(self) -> None:
+        if self._after is not None:
+            await self._after.wait()
         while (await self._receive())["type"] != "http.disconnect":
             pass
         self._gone = True

@@ -7,6 +7,7 @@ from app.api.gate.passing import Passing
 from app.api.gate.problems import refused
 from app.api.gate.reception import Reception
 from app.api.gate.writing import Written
+from app.core.gate.forwarding import looping
 from app.core.gate.installation_call import IndexRead, InstallCall, PassThrough, read
 from app.core.gate.refusal import Refusal
 
@@ -34,11 +35,15 @@ class GateFront:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Route one ASGI scope."""
         call = read(scope["method"].encode(), scope["raw_path"], scope["query_string"])
-        if isinstance(call, PassThrough) and not call.on_collection:
+        elsewhere = isinstance(call, PassThrough) and not call.on_collection
+        loop = looping(scope["headers"]) if elsewhere else None  # on Rancher's path it is looked for with all else
+        if elsewhere and not loop:
             await self._rest(scope, receive, send)
             return
 
         async def answer(scope: Scope, receive: Receive, send: Send) -> Written | None:
+            if loop:
+                return refused(loop)
             match call:
                 case InstallCall():
                     return await self._holding.answer(call, scope, receive, send)

@@ -23,14 +23,14 @@ from app.api.gate.writing import Written
 from app.core.gate import body, preferences
 from app.core.gate.body import InstallBody
 from app.core.gate.installation_call import InstallCall
-from app.core.gate.preferences import Preferences, wants_events
+from app.core.gate.preferences import DEFAULT_WAIT, Preferences, wants_events
 from app.core.gate.refusal import Refusal
 from app.gate.course import FIRST_TRY
 from app.gate.gate import Gate
 from app.gate.install import Install
 from app.gate.limits import NotTaken
 from app.gate.port import Place, Post
-from app.gate.progress import Phase
+from app.gate.progress import Phase, Progress
 from app.gate.request import InstallRequest
 
 LEAST_PATIENCE: Final = 3.0
@@ -120,8 +120,13 @@ class Holding:
         arrived, wishes, size = asked.arrived, asked.preferences, len(asked.post.body)
         if not self._bodies.keep(size):
             return not_taken(NO_ROOM)
+        arriving = self._engine.arriving(arrived.caller, asynchronous=wishes.asynchronous)
+        if isinstance(arriving, NotTaken):
+            self._bodies.free(size)
+            return not_taken(arriving)
         try:
-            user = await self._reception.user(arrived, max(wishes.hold, LEAST_PATIENCE))
+            with arriving:
+                user = await self._reception.user(arrived, _patience(wishes))
         except BaseException:
             self._bodies.free(size)
             raise
@@ -193,8 +198,20 @@ class Holding:
         if wishes.asynchronous or wishes.hold >= FIRST_TRY:
             return
         with suppress(TimeoutError), Deadline(FIRST_TRY - wishes.hold):
-            while install.progress.phase is Phase.QUEUED:
+            while _is_tried(install.progress):
                 await install.changed(install.progress.version)
+
+
+def _patience(wishes: Preferences) -> float:
+    """Seconds in which Rancher may say who a caller is. An asynchronous install is not lost over a slow answer."""
+    least = min(wishes.deadline, DEFAULT_WAIT) if wishes.asynchronous else 0
+    return max(wishes.hold, least, LEAST_PATIENCE)
+
+
+def _is_tried(progress: Progress) -> bool:
+    """Whether the first try is under way: it begins with a look, and ends where that or an attempt says "not yet"."""
+    not_looked_yet = progress.phase is Phase.HELD and not progress.checks
+    return not_looked_yet or progress.phase is Phase.QUEUED
 
 
 def _place(call: InstallCall) -> Place:

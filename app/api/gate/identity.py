@@ -11,10 +11,14 @@ from app.core.gate.schedule import retry_delay
 from app.gate.clock import Clock
 from app.gate.patience import Until
 from app.gate.port import Credential, Reply
+from app.gate.turns import Queue
 
 KEPT: Final = 10.0
 """Seconds that Rancher's word is relied on. A token that is taken back can see its own records for that long; an
 install is judged anew by Rancher whatever we remember."""
+AT_ONCE: Final = 64
+"""Questions that are under way at once, each on a connection: ten thousand strangers are not ten thousand open files,
+and a Rancher that takes its 30 s with some of them still answers others."""
 MOST_KEPT: Final = 20_000
 """Users remembered: twice the callers that are held by default."""
 
@@ -41,6 +45,7 @@ class Identities:
         self._jitter = jitter
         self._known: dict[str, tuple[str, float]] = {}
         self._asking: dict[str, asyncio.Task[str | Reply | Unread]] = {}
+        self._questions = Queue(AT_ONCE)
 
     async def of(self, arrived: Arrived, patience: float = 0.0) -> str | Reply | Unread:
         """The user's id, Rancher's refusal as it came, or that it could not be had.
@@ -73,16 +78,23 @@ class Identities:
 
     async def _once(self, arrived: Arrived) -> str | Reply | Unread:
         if arrived.caller.kind is Kind.NONE:
-            return await self._users.user(arrived.credential)  # Rancher says no in its own words
+            return await self._asked(arrived.credential)  # Rancher says no in its own words
         key = arrived.caller.fingerprint
         known = self._known.get(key)
         if known and known[1] > self._clock.monotonic():
             return known[0]
         asking = self._asking.get(key)
         if asking is None:
-            asking = asyncio.create_task(self._ask(key, self._users.user(arrived.credential)))
+            asking = asyncio.create_task(self._ask(key, self._asked(arrived.credential)))
             self._asking[key] = asking
         return await asyncio.shield(asking)  # whoever leaves does not take the answer from the others
+
+    async def _asked(self, credential: Credential) -> str | Reply | Unread:
+        ticket = await self._questions.take()
+        try:
+            return await self._users.user(credential)
+        finally:
+            ticket.release()
 
     async def _ask(self, key: str, question: Awaitable[str | Reply | Unread]) -> str | Reply | Unread:
         try:

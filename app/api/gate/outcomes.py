@@ -1,7 +1,8 @@
 """What became of an install, as the answer to the POST that asked for it.
 
 Rancher's own answer goes back byte for byte. Everything else is a problem with each check, and says what may be done:
-503 with Retry-After where nothing was sent, 504 ``outcome-unknown`` without it where sending again could install twice.
+503 with Retry-After where nothing was installed, 504 ``outcome-unknown`` without it where sending again could install
+twice.
 """
 
 from datetime import datetime
@@ -110,7 +111,8 @@ def not_ready(progress: Progress, preferences: Preferences) -> Written:
 
 
 def _not_ready(progress: Progress, sentence: str, words: str, retry_after: int) -> GateProblem:
-    detail = f"Nothing was sent: the time is over before the install could succeed. {sentence}".rstrip()
+    nothing = _nothing(progress).capitalize()
+    detail = f"{nothing}: the time is over before the install could succeed. {sentence}".rstrip()
     return problem(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "not-ready",
@@ -119,6 +121,11 @@ def _not_ready(progress: Progress, sentence: str, words: str, retry_after: int) 
         words=words,
         retry_after=retry_after,
     )
+
+
+def _nothing(progress: Progress) -> str:
+    """What did not happen: a request that Rancher turned down was sent, and had no effect."""
+    return "nothing was installed" if progress.attempts else "nothing was sent"
 
 
 def _retry(retry_at: datetime | None, now: datetime) -> int:
@@ -137,9 +144,9 @@ def _said(progress: Progress, outcome: Outcome | None) -> GateProblem:
         case InstallFailed(sentence=sentence, words=words, log=log):
             return problem(HTTPStatus.BAD_GATEWAY, "install-failed", sentence, words=words, log=log)
         case Cancelled():
-            return problem(HTTPStatus.CONFLICT, "cancelled", "The install was cancelled before anything was sent.")
+            return problem(HTTPStatus.CONFLICT, "cancelled", f"The install was cancelled; {_nothing(progress)}.")
         case Interrupted(sent=False):
-            detail = "The gate is shutting down, and nothing was sent to Rancher; send the request again."
+            detail = f"The gate is shutting down, and {_nothing(progress)}; send the request again."
             return problem(HTTPStatus.SERVICE_UNAVAILABLE, "interrupted", detail, retry_after=RETRY_AFTER)
         case OutcomeUnknown(sentence, words):
             return _unknown(sentence, words)

@@ -1,7 +1,8 @@
 """Every other call on the path that the gate stands for: it goes to Rancher and comes back as it is, in a stream."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
 from typing import Final, Protocol
 
@@ -75,10 +76,10 @@ class Passing:
         headers = arrived.forwarded.headers
         begun = False
         try:
-            async with self._upstream.passed(method, target(scope), headers, upload.parts()) as streamed:
-                begun = True
-                await send({"type": "http.response.start", "status": streamed.status, "headers": _kept(streamed)})
-                with Attending(receive) if upload.ended else nullcontext():
+            with Attending(receive, upload.ended):
+                async with self._upstream.passed(method, target(scope), headers, upload.parts()) as streamed:
+                    begun = True
+                    await send({"type": "http.response.start", "status": streamed.status, "headers": _kept(streamed)})
                     async for part in streamed.parts:
                         await send({"type": "http.response.body", "body": part, "more_body": True})
         except (NotSentError, AnswerLostError) as error:
@@ -91,22 +92,29 @@ class Passing:
 
 
 class _Upload:
-    """A request's body, as the client sends it."""
+    """A request's body, as the client sends it.
+
+    Attributes:
+        ended: all of it was read, or there is none.
+    """
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self._receive = receive
-        self.ended = not any(values(scope["headers"], name) for name in _FRAMING)
+        self.ended = asyncio.Event()
+        if not any(values(scope["headers"], name) for name in _FRAMING):
+            self.ended.set()
 
     def parts(self) -> AsyncIterator[bytes] | None:
         """What comes; None where there is no body."""
-        return None if self.ended else self._parts()
+        return None if self.ended.is_set() else self._parts()
 
     async def _parts(self) -> AsyncIterator[bytes]:
-        while not self.ended:
+        while not self.ended.is_set():
             message = await self._receive()
             if message["type"] == "http.disconnect":
                 raise ClientGoneError
-            self.ended = not message.get("more_body")
+            if not message.get("more_body"):
+                self.ended.set()
             if part := message.get("body", b""):
                 yield part
 

@@ -19,6 +19,8 @@ Header: TypeAlias = tuple[bytes, bytes]
 
 PSEUDONYM: Final = b"status-guard"
 """How the gate names itself in ``Via`` (RFC 9110, 7.6.3), whatever its host is called."""
+OWN_VIA: Final[Header] = (b"Via", b"1.1 " + PSEUDONYM)
+"""The gate's own hop, also on the question who a caller is: by it a gate whose upstream is itself finds that out."""
 
 MOST_HEADERS: Final = 100
 """A browser behind three proxies sends about forty."""
@@ -211,6 +213,11 @@ def _listed(by_name: dict[bytes, list[bytes]], name: bytes) -> list[bytes]:
     return [item for item in items if item]
 
 
+def looping(headers: Iterable[Header]) -> Refusal | None:
+    """The refusal of a request that has been through the gate already; None for any other."""
+    return _looping({b"via": [value for name, value in headers if name.lower() == b"via"]})
+
+
 def _looping(by_name: dict[bytes, list[bytes]]) -> Refusal | None:
     if not any(map(_OWN_HOP.search, by_name.get(b"via", []))):
         return None
@@ -230,7 +237,7 @@ def _written(by_name: dict[bytes, list[bytes]], arrival: Arrival) -> tuple[tuple
     hosts = _listed(by_name, b"x-forwarded-host") or [host]
     schemes = _listed(by_name, b"x-forwarded-proto") or [arrival.scheme]
     path = [*_listed(by_name, b"x-forwarded-for"), *([arrival.peer] if arrival.peer else [])]
-    via = [*by_name.get(b"via", []), b"1.1 " + PSEUDONYM]
+    via = [*by_name.get(b"via", []), OWN_VIA[1]]
     written = [
         (b"X-Forwarded-Host", b", ".join(hosts)),
         (b"X-Forwarded-Proto", schemes[0].lower()),

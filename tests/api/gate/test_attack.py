@@ -7,6 +7,9 @@ from typing import Any
 
 from gate_wire import BODY
 
+from app.api.gate.holding import LEAST_PATIENCE
+from app.api.gate.identity import AT_ONCE
+from app.gate.limits import TOO_MANY_YOURS
 from app.gate.port import Credential
 from app.gate.progress import Cancelled
 
@@ -74,6 +77,45 @@ async def test_a_body_of_somebody_who_left_is_not_counted_for_ever(begin: Begin)
             await gate.ask("/openapi.json", method="GET")
     slow.answers.set()
     assert (await gate.ask(body=BODY)).status == 409
+
+
+async def test_an_asynchronous_install_is_not_lost_over_a_slow_answer(begin: Begin) -> None:
+    """A Rancher that takes seconds to say who calls costs an asynchronous caller those, and not the install."""
+    gate = await begin()
+    gate.rancher.user = SlowRancher(LEAST_PATIENCE + 0.5).user
+    assert (await gate.ask(body=BODY, prefer="respond-async")).status == 202
+
+
+async def test_callers_not_known_yet_are_counted(begin: Begin) -> None:
+    """Whoever waits to be known takes a place, and beyond the limit is 429 before Rancher is asked."""
+    gate = await begin()
+    gate.engine.no_room = TOO_MANY_YOURS
+    (await gate.ask(body=BODY)).assert_problem(429, "too-many-installs")
+    assert gate.rancher.asked == 0
+    gate.engine.no_room = None
+    gate.engine.ends = lambda install: install.end(Cancelled())
+    assert (await gate.ask(body=BODY)).status == 409
+
+
+async def test_questions_who_somebody_is_are_bounded(begin: Begin) -> None:
+    """Strangers with a token each cannot have the gate open a connection each."""
+    gate = await begin()
+    slow, asked = SlowRancher(), []
+
+    async def user(credential: Credential) -> str:
+        asked.append(credential)
+        return await slow.user(credential)
+
+    gate.rancher.user = user
+    wires = [await gate.begin(body=BODY, authorization=f"Bearer token-{number}:x") for number in range(AT_ONCE + 3)]
+    await slow.asked.wait()
+    async with asyncio.timeout(10):
+        while gate.scene.reception.in_flight < len(wires):
+            await gate.ask("/openapi.json", method="GET")
+    assert len(asked) == AT_ONCE
+    gate.engine.ends = lambda install: install.end(Cancelled())
+    slow.answers.set()
+    assert {(await wire.answer()).status for wire in wires} == {409}
 
 
 async def test_asking_who_calls_is_part_of_the_wait(begin: Begin) -> None:

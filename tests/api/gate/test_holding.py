@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from gate_wire import BODY, INSTALL
 
+from app.api.gate.holding import LEAST_PATIENCE
 from app.core.gate.readiness import Check, CheckId, Outcome
 from app.gate.limits import TOO_MANY
 from app.gate.port import Reply
@@ -97,11 +98,24 @@ async def test_a_caller_who_goes_is_noticed(gate: Any) -> None:
 @pytest.mark.parametrize("prefer", ["wait=1", "wait=1, respond-async"])
 async def test_a_callers_own_time_ends_its_wait(gate: Any, prefer: str) -> None:
     """Where the engine goes on for others, a caller gets an answer when its own time is over."""
+    check = Check(CheckId.DOWNLOADED, Outcome.WAITING, "The repository is being downloaded.")
+    gate.engine.ends = lambda install: install.update(checks=(check,))
     answer = await gate.ask(body=BODY, prefer=prefer)
     if "async" in prefer:
         assert answer.status == 202
     else:
         answer.assert_problem(503, "not-ready")
+
+
+async def test_no_wait_is_one_try_however_slow_the_first_look_is(gate: Any) -> None:
+    """wait=0 asks for one try and its answer: a Rancher that takes seconds to show the repository is waited for."""
+    waiting = asyncio.create_task(gate.ask(INSTALL, BODY, prefer="wait=0"))
+    install = await gate.engine.submitted()
+    done, _ = await asyncio.wait([waiting], timeout=LEAST_PATIENCE)
+    assert not done
+    install.reply = CREATED
+    install.end(Answered(201, ("cattle-ui", "helm-operation-abcde")))
+    assert (await waiting).status == 201
 
 
 async def test_what_is_being_sent_is_waited_for(gate: Any) -> None:

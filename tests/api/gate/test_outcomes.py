@@ -59,6 +59,20 @@ async def test_an_outcome_is_told_by_its_status(gate: Any, outcome: Outcome, sta
         assert text in str(said)
 
 
+@pytest.mark.parametrize("outcome", [NotReady("It waits."), Cancelled(), Interrupted(sent=False)])
+async def test_what_was_turned_down_was_sent(gate: Any, outcome: Outcome) -> None:
+    """Once Rancher has turned a POST down it is not true that nothing was sent: nothing was installed."""
+
+    def end(install: Any) -> None:
+        install.update(attempts=1)
+        install.end(outcome)
+
+    gate.engine.ends = end
+    said = (await gate.ask(body=BODY)).json["detail"]
+    assert "nothing was installed" in said.lower()
+    assert "nothing was sent" not in said.lower()
+
+
 async def test_ranchers_own_refusal_goes_back_as_it_came(gate: Any) -> None:
     """Where Rancher refused the POST itself, its bytes are the answer; only its own 401 is a 401."""
     for reply in (ERROR, UNAUTHORIZED):

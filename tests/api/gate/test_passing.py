@@ -87,6 +87,17 @@ async def test_a_client_who_goes_ends_the_call(gate: Any) -> None:
     await asyncio.wait_for(gate.upstream.left.wait(), 30)
 
 
+@pytest.mark.parametrize("body", [b"", b"x"])
+async def test_a_client_who_goes_before_the_answer_ends_the_call(gate: Any, body: bytes) -> None:
+    """Hanging up while Rancher has not begun to answer lets go of its side, too, whether or not there was a body."""
+    gate.upstream.silent = asyncio.Event()
+    method = "PUT" if body else "GET"
+    wire = await gate.begin(PATH, body or None, method=method)
+    await asyncio.wait_for(gate.upstream.asked.wait(), 30)
+    wire.close()
+    await asyncio.wait_for(gate.upstream.left.wait(), 30)
+
+
 async def test_no_answer_is_a_problem(gate: Any) -> None:
     """Where Rancher cannot be reached there is 502 with words, and no trace of the request in them."""
     gate.upstream.down = True
