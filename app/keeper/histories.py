@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 
 from app.keeper.engine import Engine
 from app.keeper.port import Kept, Watched
@@ -23,6 +24,7 @@ class Histories:
         self._engine, self._kind = engine, kind
         self._lock = asyncio.Lock()
         self._begun = 0
+        self._asking = 0
         self._found: dict[str, History] | None = None
 
     async def read(self) -> dict[str, History]:
@@ -33,12 +35,20 @@ class Histories:
             NotLeadingError: they are nobody's business here any more.
         """
         wanted = self._begun + 1
-        async with self._lock:
-            if self._begun < wanted or self._found is None:
-                self._begun += 1
-                self._found = None
-                self._found = by_uid(await self._engine.ask(self._engine.cluster.kept, self._kind))
-            return self._found
+        self._asking += 1
+        try:
+            async with self._lock:
+                found = self._found if self._begun >= wanted else None
+                if found is None:
+                    self._begun += 1
+                    self._found = None
+                    found = by_uid(await self._engine.ask(self._engine.cluster.kept, self._kind))
+                    self._found = found
+                return found
+        finally:
+            self._asking -= 1
+            if not self._asking:
+                self._found = None  # a hundred thousand revisions are not kept in mind for nobody
 
 
 def by_uid(kept: Iterable[Kept]) -> dict[str, History]:
@@ -46,7 +56,12 @@ def by_uid(kept: Iterable[Kept]) -> dict[str, History]:
     found: dict[str, list[Kept]] = defaultdict(list)
     for one in kept:
         found[one.uid].append(one)
-    return {uid: ordered(ones) for uid, ones in found.items()}
+    return {uid: _lean(ordered(ones)) for uid, ones in found.items()}
+
+
+def _lean(history: History) -> History:
+    """Without the annotations of all but the last one: only its own are ever read."""
+    return (*(replace(kept, annotations={}) for kept in history[:-1]), history[-1])
 
 
 def ordered(kept: Iterable[Kept]) -> History:

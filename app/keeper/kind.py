@@ -175,10 +175,14 @@ class Kind:
             except NotLeadingError:
                 return
             except KeeperError as error:
-                failures += 1
-                seconds = self._engine.wait(failures)
-                self._engine.observer.unread(self.name, str(error), seconds)
-                await self._engine.clock.sleep(seconds)
+                why = str(error)
+            except Exception as error:  # noqa: BLE001 - nobody else reads histories now, and the fault is reported
+                self._engine.observer.broke(self.name, "", error)
+                why = "the keeper has a fault"
+            failures += 1
+            seconds = self._engine.wait(failures)
+            self._engine.observer.unread(self.name, why, seconds)
+            await self._engine.clock.sleep(seconds)
         self._course.begin(found, term)
         self._term = term
         self._joining = None
@@ -196,6 +200,8 @@ class Kind:
                 await sweep(self._engine, {uid: history for uid, history in found.items() if uid not in alive})
             except (KeeperError, NotLeadingError):
                 continue  # the next time will do
+            except Exception as error:  # noqa: BLE001 - objects are seen to all the same, and the fault is reported
+                self._engine.observer.broke(self.name, "", error)
 
     def _see_to_each(self) -> None:
         if self._term:

@@ -21,6 +21,8 @@ class Recorded(StrEnum):
     RAISED = "raised"
     """There was a revision with the same content, and it is the newest again."""
     OVERSIZE = "oversize"
+    REFUSED = "refused"
+    """The API server does not take it for another reason: a right is missing, mostly."""
     FAILED = "failed"
 
 

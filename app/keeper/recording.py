@@ -10,10 +10,14 @@ from app.keeper.engine import Engine
 from app.keeper.histories import ordered
 from app.keeper.memory import Held, Memory, unpack
 from app.keeper.observer import Recorded
-from app.keeper.port import ChangedError, Draft, Importance, Kept, RefusedError, Watched
+from app.keeper.port import ChangedError, Draft, Importance, KeeperError, Kept, RefusedError, Watched
 
 REFUSED_FOR: Final = 600.0
 """Seconds after which it is tried again to keep what was refused: it may have been for a right that is there by now."""
+
+LARGE: Final = 256 * 1024
+"""Bytes of a status from which on its size is why it was refused. An API server takes 1.5 MB, and less where somebody
+has set etcd so, or in front of it."""
 
 
 class Later(Exception):
@@ -85,6 +89,11 @@ class Recording:
         except RefusedError as error:
             await self._refused(memory, held, str(error))
             return
+        except ChangedError:
+            raise
+        except KeeperError:
+            self._tell(memory, Recorded.FAILED)
+            raise
         memory.kept = ordered([*(kept for kept in memory.kept if kept is not same), made])
         self._tell(memory, Recorded.KEPT if same is None else Recorded.RAISED)
         await self._forget_old(memory)
@@ -131,7 +140,8 @@ class Recording:
             memory.kept = tuple(kept for kept in memory.kept if kept is not oldest)
 
     async def _refused(self, memory: Memory, held: Held, why: str) -> None:
-        self._tell(memory, Recorded.OVERSIZE, why)
+        large = len(unpack(held.packed).status) >= LARGE
+        self._tell(memory, Recorded.OVERSIZE if large else Recorded.REFUSED, why)
         memory.refused, memory.refused_at = held.digest, self._engine.clock.monotonic()
         kind = self._family.watched
         await self._engine.write(

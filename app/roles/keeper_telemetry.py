@@ -13,6 +13,8 @@ from app.telemetry import MOST_PATHS, Telemetry, log
 
 _SAID_AGAIN: Final = 60.0
 """Seconds after which a watch that is still broken in the same words is logged again."""
+_DELAYS_AGAIN: Final = 10.0
+"""Seconds between two lines of a kind's objects that wait: an API server in trouble concerns thousands of them."""
 
 
 class KeeperTelemetry:
@@ -56,6 +58,7 @@ class KeeperTelemetry:
             ["guard"], registry=registry,
         )  # fmt: skip
         self._said: dict[str, tuple[str, float]] = {}
+        self._delays: dict[str, tuple[float, int]] = {}
 
     def leading(self, *, leads: bool) -> None:
         """See :class:`app.keeper.observer.Observer`."""
@@ -132,14 +135,21 @@ class KeeperTelemetry:
         match outcome:
             case Recorded.KEPT | Recorded.RAISED:
                 log.debug("revision kept", guard=guard, object=subject, outcome=outcome.value)
-            case Recorded.OVERSIZE:
+            case Recorded.OVERSIZE | Recorded.REFUSED:
                 log.warning("a status is not kept", guard=guard, object=subject, reason=why)
             case Recorded.FAILED:
                 pass  # ``delayed`` says it
 
     def delayed(self, guard: str, subject: str, why: str, seconds: float) -> None:
-        """See the observer."""
-        log.warning("tried again later", guard=guard, object=subject, reason=why, seconds=round(seconds, 1))
+        """See the observer; of many objects that wait for the same, one line in ten seconds tells of all."""
+        before, others = self._delays.get(guard, (0.0, 0))
+        now = _now().timestamp()
+        if now - before < _DELAYS_AGAIN:
+            self._delays[guard] = (before, others + 1)
+            return
+        self._delays[guard] = (now, 0)
+        known = {"guard": guard, "object": subject, "seconds": round(seconds, 1)}
+        log.warning("tried again later", reason=why, others_since_the_last_line=others, **known)
 
     def unread(self, guard: str, why: str, seconds: float) -> None:
         """See the observer."""

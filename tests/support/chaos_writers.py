@@ -171,9 +171,11 @@ class Follower(threading.Thread):
             with suppress(httpx.TransportError, OSError):
                 self._follow()
             self._over.wait(0.2)
+        with suppress(httpx.TransportError, OSError):
+            self._follow()  # what came in the pause
 
     def end(self) -> None:
-        """Stop."""
+        """Stop, once it has seen all there is."""
         self._over.set()
         self.join()
 
