@@ -5,8 +5,10 @@ Service balances connections. What was there before is read right before the POS
 afterwards is what tells if the POST has had an effect.
 """
 
+import asyncio
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from app.core.gate import operation
 from app.core.gate.answer import Cause
@@ -24,6 +26,9 @@ from app.gate.port import AnswerLostError, Connection, NotSentError, Reply
 from app.gate.progress import Outcome, Phase, Refused
 from app.gate.turns import Ticket
 
+FAR: Final = 0.5
+"""Seconds for a look beyond which Rancher is far away, or busy, and what need not be asked in turn is asked
+together. Nearby a look takes hundredths, and what is read without need costs Rancher more than it gains the caller."""
 UNREAD_FOR: Final = 10.0
 """Seconds for which it is tried to read what there is before the install. Without that it is never sent again; yet a
 list that can never be read, such as one that is too long, must not hold it up for ever."""
@@ -63,6 +68,8 @@ async def attempt(job: Job, line: Ticket) -> Posted | Held | Outcome:
 
 async def _on(connection: Connection, job: Job, line: Ticket) -> Posted | Held | Outcome:
     seen = await see(connection, job.engine.rancher, job.place, job.credential, job.engine.clock.monotonic())
+    far = job.engine.clock.monotonic() - seen.begun > FAR
+    job.notices(seen)
     look = job.watch.memory.assess(seen, job.charts, job.engine.clock.now())
     end = await job.consider(look)
     if end is not None:
@@ -70,10 +77,30 @@ async def _on(connection: Connection, job: Job, line: Ticket) -> Posted | Held |
     if look.readiness.standing is not Standing.READY:
         waiting = (look.readiness.waiting or look.readiness.checks)[0]
         return Held(waiting.id.value, waiting.sentence, waiting.words, Again.READY)
-    said = await _probed(connection, job, seen) or await _before(job)
+    said = await (_together if far else _in_turn)(connection, job, seen)
     if not isinstance(said, Baseline):
         return said
     return await _post(connection, job, said, line)
+
+
+async def _in_turn(connection: Connection, job: Job, seen: Seen) -> Baseline | Held | Outcome:
+    """Probe, then read what there is: so it is read at the last moment, and only where the probe said yes."""
+    return await _probed(connection, job, seen) or await _before(job)
+
+
+async def _together(connection: Connection, job: Job, seen: Seen) -> Baseline | Held | Outcome:
+    """Both at once, where each question takes long: one way there and back less to what Rancher shows meanwhile.
+
+    Not where the probe downloads a chart: what was read before that is too old to tell afterwards what is new.
+    """
+    if read(seen.found).kind is not Kind.GIT:
+        return await _in_turn(connection, job, seen)
+    before = asyncio.create_task(_before(job))
+    try:
+        return await _probed(connection, job, seen) or await before
+    finally:
+        before.cancel()
+        await asyncio.wait({before})
 
 
 async def _probed(connection: Connection, job: Job, seen: Seen) -> Held | Outcome | None:
@@ -90,15 +117,31 @@ async def _probed(connection: Connection, job: Job, seen: Seen) -> Held | Outcom
         if kept in job.engine.probed:
             continue
         fresh = job.engine.limits.probes - 1 if repository.kind is Kind.GIT else 0
-        for _ in range(fresh):
-            async with job.engine.rancher.connect() as other:
-                if held := await _probe(other, job, chart, seen):
-                    return held
-        if held := await _probe(connection, job, chart, seen):
+        probes = [_probe(connection, job, chart, seen), *(_probe_elsewhere(job, chart, seen) for _ in range(fresh))]
+        if held := await _first_no(probes):
             return held
         if kept is not None:
             job.engine.remember_probe(kept)
     return None
+
+
+async def _first_no(probes: Sequence[Coroutine[Any, Any, Held | Outcome | None]]) -> Held | Outcome | None:
+    """What the first of them says that does not say yes; the others are given up then. None if all say yes."""
+    asked = [asyncio.create_task(probe) for probe in probes]
+    try:
+        for one in asyncio.as_completed(asked):
+            if said := await one:
+                return said
+        return None
+    finally:
+        for task in asked:
+            task.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
+
+
+async def _probe_elsewhere(job: Job, chart: WantedChart, seen: Seen) -> Held | Outcome | None:
+    async with job.engine.rancher.connect() as other:
+        return await _probe(other, job, chart, seen)
 
 
 async def _probe(connection: Connection, job: Job, chart: WantedChart, seen: Seen) -> Held | Outcome | None:
@@ -124,14 +167,19 @@ def _not_yet(probed: Probed, seen: Seen) -> Held:
 async def _before(job: Job) -> Baseline | Held:
     """What there is before the POST; held if another Operation on the release has not ended."""
     rancher, namespace = job.engine.rancher, job.wanted.namespace
-    found = await rancher.operations(job.place, namespace, job.credential)
+    apps = None
+    if job.wanted.release:
+        apps = asyncio.create_task(rancher.app(job.place, namespace, job.wanted.release, job.credential))
+    try:
+        found = await rancher.operations(job.place, namespace, job.credential)
+        app: object = await apps if apps else Unread.FAILED
+    finally:
+        if apps:
+            apps.cancel()
     now = job.engine.clock.monotonic()
     job.unread = None if found is not Unread.FAILED else now if job.unread is None else job.unread
     if job.unread is not None and now - job.unread < UNREAD_FOR:
         return Held("baseline-unread", "What there is before the install could not be read just now.")
-    app: object = Unread.FAILED
-    if job.wanted.release:
-        app = await rancher.app(job.place, namespace, job.wanted.release, job.credential)
     listed = found if isinstance(found, Unread) else items(found, "items")
     before = baseline(listed, app, job.wanted)
     if before.busy and not isinstance(listed, Unread) and (held := _busy(job, listed)):

@@ -11,13 +11,14 @@ from app.core.gate.installation_call import Action
 from app.core.gate.messages import classify
 from app.core.gate.operation import Command
 from app.core.gate.readiness import Standing
+from app.core.gate.reading import Unread
 from app.core.gate.redaction import MARK
 from app.core.gate.repository import WantedChart
 from app.core.gate.schedule import nudge_due
 from app.core.gate.secret_values import secret_values
 from app.gate.engine import Engine
 from app.gate.install import Install
-from app.gate.look import Look, Seen
+from app.gate.look import Look, Seen, index_state
 from app.gate.patience import Until
 from app.gate.port import Credential, Nudged, Place, Reply
 from app.gate.progress import Outcome, Refused
@@ -83,6 +84,7 @@ class Job:
         missing: since when no index has had the chart, and what will be told of it; it takes a second look.
         unread: since when it could not be read what there was before; None if it could.
         empty: Operations without a status, by uid, and since when that is known.
+        indexes: states of the index that attempts have met.
         values: what the charts' values hold, once somebody's words may repeat it.
         wanted: what the request asks for, as an Operation would show it.
         charts: the same as the repository's index would.
@@ -105,6 +107,7 @@ class Job:
     unread: float | None = None
     empty: dict[str, float] = field(default_factory=dict)
     values: frozenset[str] | None = field(default=None, repr=False)
+    indexes: frozenset[tuple[str, ...]] = frozenset()
     wanted: Command = field(init=False)
     charts: tuple[WantedChart, ...] = field(init=False)
     releases: tuple[Hashable, ...] = field(init=False)
@@ -190,6 +193,13 @@ class Job:
         """Take a look that the watch made; say whether something has to be done about it."""
         self.shows(look)
         return look.refusal is not None or look.readiness.standing is Standing.NEVER or self._nudge_is_due(look)
+
+    def notices(self, seen: Seen) -> None:
+        """Begin anew with short pauses where an attempt meets an index that none has met: the chart may be in it."""
+        if isinstance(seen.found, Unread) or (state := index_state(seen.found)) in self.indexes:
+            return
+        self.indexes |= {state}
+        self.misses = 0
 
     async def consider(self, look: Look) -> Outcome | None:
         """Take a look, and nudge if only that can help; say so if it is the end."""

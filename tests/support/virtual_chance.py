@@ -107,6 +107,7 @@ def _scene(rng: random.Random, seed: int, limits: Limits | None) -> Scene:
     scene = Scene(repository, seed, limits or Limits(probes=probes))
     scene.rancher.l7 = l7
     scene.rancher.slow = rng.choice((0.3, 2, 8))
+    scene.rancher.latency = often(0.1, rng.uniform(0.3, 1.0), scene.rancher.latency)
     scene.releases.helm, scene.releases.fails = rng.choice((0.5, 3, 12)), rng.random() < 0.1
     scene.user("luke", lists=rng.random() < 0.8)
     scene.user("jane", lists=rng.random() < 0.9, reads=rng.random() < 0.96, until=often(0.05, 20.0, float("inf")))
