@@ -19,6 +19,9 @@ ROUND: Final = 60.0
 """Seconds between two looks: half a dozen reads of single objects. A weakened or deleted configuration is back within
 as long, which is also how long a changed rule may take to reach the webhook's pods through the kubelet."""
 
+NOTICE: Final = 2.0
+"""Seconds within which rules that were taken over are registered; asking whether they were costs nothing."""
+
 Sleep = Callable[[float], Awaitable[None]]
 
 
@@ -83,8 +86,12 @@ class Upkeep:
         """Look again and again; until cancelled, which may happen at any point."""
         try:
             while True:
+                guards = self._guards()
                 await self.look()
-                await self._sleep(ROUND)
+                for _ in range(round(ROUND / NOTICE)):
+                    await self._sleep(NOTICE)
+                    if self._guards() is not guards:
+                        break
         finally:
             self.in_step = False
 

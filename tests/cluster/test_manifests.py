@@ -219,9 +219,9 @@ def test_the_guide_has_the_words_that_the_api_server_prints(server: Server, tmp_
     server.kubectl("delete", "--kustomize", str(MANIFESTS / "registration"))
 
 
-@pytest.mark.parametrize("words", [[], ["up"], ["up", "nowhere"], ["sideways", "harvester"]])
+@pytest.mark.parametrize("words", [[], ["up"], ["up", "nowhere"], ["sideways", "harvester"], ["keeper", "nowhere"]])
 def test_a_wrong_call_says_how_it_is_meant(words: list[str]) -> None:
     """Unknown actions and overlays touch no cluster."""
     run = subprocess.run([ROOT / "manifests/deploy.sh", *words], capture_output=True, text=True, check=False, env={})
     assert run.returncode == 2
-    assert "up|down cert-manager|dev|harvester" in run.stderr
+    assert "up|keeper|down cert-manager|dev|harvester" in run.stderr

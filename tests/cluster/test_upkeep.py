@@ -1,6 +1,8 @@
 """What the leading keeper looks after, against a real API server: one look after the other gets everything right."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 
 import pytest
 from kubernetes.aio.client import ApiClient
@@ -9,7 +11,7 @@ from structlog.testing import capture_logs
 
 from app.cluster.client import connected
 from app.core.guard import Guard, Guards, Target
-from app.roles.upkeep import Installation, Upkeep
+from app.roles.upkeep import ROUND, Installation, Upkeep
 from app.telemetry import Telemetry
 
 pytestmark = pytest.mark.cluster
@@ -87,6 +89,26 @@ async def test_somebody_elses_certificates_are_waited_for(server: Server, api: A
         await duties.look()
     assert server.get(VALIDATING, "status-guard")["webhooks"][0]["failurePolicy"] == "Fail"
     assert said[-1]["event"] == "the registration is as the rules say"
+
+
+async def test_other_rules_are_registered_without_waiting_for_the_next_round(server: Server, api: ApiClient) -> None:
+    """Rules that were taken over are noticed while it waits, and looked at at once; else it waits its minute."""
+    rules, waits = [THINGS], []
+    more = Guards([*THINGS, Guard("parts", Target("example.io", frozenset({"*"}), "parts", status_subresource=False))])
+
+    async def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            rules[0] = more
+        if len(waits) > 40:
+            raise asyncio.CancelledError
+
+    duties = Upkeep(api, Installation("guarded", "guard"), lambda: rules[0], Telemetry(), wait)
+    with suppress(asyncio.CancelledError):
+        await duties.run()
+    names = [one["name"] for one in server.get(VALIDATING, "status-guard")["webhooks"]]
+    assert names == ["parts.validate.statusguard.io", "things.validate.statusguard.io"]
+    assert sum(waits[3:33]) == ROUND
 
 
 async def test_what_cannot_be_done_is_logged_and_counted_and_tried_again(server: Server, api: ApiClient) -> None:
