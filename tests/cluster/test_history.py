@@ -309,6 +309,15 @@ def test_people_are_asked_before_anything_is_written(histories: Histories, upgra
     assert ": because it was lost. What came back: /status/phase" in event["message"]
 
 
+@pytest.mark.usefixtures("still")
+def test_colours_can_be_refused(histories: Histories) -> None:
+    """By NO_COLOR, in a terminal too."""
+    terminal = histories.asked("diff", "upgrade/still", NO_COLOR="1")
+    assert terminal.over() == 1
+    assert "+ /status/phase" in terminal.shown
+    assert "\x1b[3" not in terminal.shown
+
+
 @pytest.mark.usefixtures("shrunk")
 def test_an_object_that_changes_meanwhile_is_left_alone(histories: Histories, upgrades: Objects) -> None:
     """What was agreed to is not what would be done now: nothing is written, and that is said."""

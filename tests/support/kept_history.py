@@ -62,12 +62,12 @@ class Histories:
         restores = [one for one in answer.body["items"] if one["reason"] == "StatusRestored"]
         return [one for one in restores if one["involvedObject"]["name"] == name]
 
-    def asked(self, *words: str) -> "Terminal":
+    def asked(self, *words: str, **environment: str) -> "Terminal":
         """A command that somebody looks at in a terminal."""
         ours, theirs = pty.openpty()
         popen = subprocess.Popen(
             [sys.executable, "-m", "app", *words, "-n", NAMESPACE],
-            env=self.cluster.server.environment() | {"TERM": "xterm-256color", "COLUMNS": "200"},
+            env=self.cluster.server.environment() | {"TERM": "xterm-256color", "COLUMNS": "200"} | environment,
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
