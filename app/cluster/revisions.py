@@ -125,7 +125,7 @@ class Revisions:
 
     async def keep(self, kind: Watched, owner: Observed, draft: Draft, status: Raw) -> Kept:
         """See :class:`app.keeper.port.Cluster`."""
-        text = bytes(status)
+        text = as_served(bytes(status))
         if len(text) > LARGEST:
             raise RefusedError(
                 f"the status of {resource(kind)} {owner} has {len(text)} bytes, more than the {LARGEST} that a revision"
@@ -148,7 +148,7 @@ class Revisions:
                 "ownerReferences": _owners(kind, owner, namespace),
             },
             "revision": draft.revision,
-            "data": {"status": Raw(_as_served(text))},
+            "data": {"status": Raw(text)},
         }
         call = Call(_asked("create", namespace), draft.name, {"fieldManager": MANAGER}, json.encode(body))
         return _whole(decoded(await self.exchange.send(call), _Revision, call))
@@ -215,7 +215,7 @@ class Revisions:
         return {REVISION: str(revision), KEPT_AT: now.strftime("%Y-%m-%dT%H:%M:%SZ")}
 
 
-def _as_served(text: bytes) -> bytes:
+def as_served(text: bytes) -> bytes:
     """The same JSON with the five characters escaped that an API server escapes in all that it serves.
 
     What it served is that way already. Were it not, the first change of a revision's number would rewrite its data by

@@ -145,6 +145,21 @@ async def test_leadership_ends_with_the_clock_alone(server: Server, api: ApiClie
     await asyncio.gather(task, return_exceptions=True)
 
 
+async def test_who_stood_still_while_it_asked_does_not_lead(server: Server, api: ApiClient) -> None:
+    """What counts is when it asked, not when it heard that it may: others have been counting since then."""
+    later = 0.0
+
+    def stand_still(_: object) -> None:
+        nonlocal later
+        later += QUICK.deadline
+
+    api.configuration.refresh_api_key_hook = stand_still  # called in each request, before it leaves
+    who = replace(surroundings("one"), elapsed=lambda: time.monotonic() + later)
+    leadership = LeaseLeadership(api, "default", who, timings=QUICK)
+    await leadership._stand()
+    assert (later > 0, spec(server)["holderIdentity"], leadership.leading()) == (True, "one", False)
+
+
 def test_timings_that_would_let_two_lead_are_refused() -> None:
     """A write that begins at the last moment has to end before the Lease does."""
     with pytest.raises(ValueError, match="a write may take 4 s"):

@@ -10,7 +10,7 @@ from msgspec import Raw
 from rbac_server import rbac_server
 
 from app.cluster.keeper import KubernetesKeeperCluster
-from app.cluster.revisions import LARGEST
+from app.cluster.revisions import LARGEST, as_served
 from app.keeper.port import ChangedError, Draft, KeeperError, Observed, RefusedError, Watched
 
 pytestmark = pytest.mark.cluster
@@ -129,6 +129,7 @@ async def test_any_text_comes_back_as_it_was_after_changes(
     upgrades.create("one", {})
     made = await cluster.keep(kind, await one(cluster, kind), draft(1), Raw(AWKWARD.encode()))
     first = await cluster.recall(made)
+    assert first == Raw(as_served(AWKWARD.encode()))
     assert first is not None
     assert json.loads(bytes(first)) == json.loads(AWKWARD)
     for text in (b'"float":1.0,', b'"exponent":1e3,', b'"long":1.10,', b'"beyond":9007199254740993,'):
@@ -202,7 +203,7 @@ async def test_a_status_of_a_mebibyte_is_kept_and_a_larger_one_refused(
 async def test_histories_of_cluster_scoped_objects_are_the_keepers(
     own: Cluster, upgrades: Objects, cluster: KubernetesKeeperCluster
 ) -> None:
-    """They lie in the keeper's namespace, owned by their object nevertheless; other kinds' are not among them."""
+    """They lie in the keeper's namespace, owned by their object nevertheless."""
     scales = Objects(own, "scales", "example.io", namespaced=False)
     scales.create("one")
     upgrades.create("one", {})
@@ -215,12 +216,16 @@ async def test_histories_of_cluster_scoped_objects_are_the_keepers(
 
 
 async def test_a_namespace_for_all_histories(own: Cluster, upgrades: Objects) -> None:
-    """Apart from its object a revision has no owner, since a namespaced one owns in its own namespace only."""
+    """A namespaced object owns in its own namespace only, so nobody owns; each kind's are told apart nevertheless."""
     upgrades.create("one", {})
+    Objects(own, "scales", "example.io", namespaced=False).create("apart")
     async with keeper_cluster(own.server.kubeconfig, history="histories") as apart:
         kind = await the_only(apart, UPGRADES)
         made = await apart.keep(kind, await one(apart, kind), draft(1), Raw(b"{}"))
+        scales = await the_only(apart, SCALES)
+        other = await apart.keep(scales, await one(apart, scales, "apart"), draft(2), Raw(b"{}"))
         assert await apart.kept(kind) == (made,)
+        assert await apart.kept(scales) == (other,)
     stored = own.server.get(REVISIONS, made.name, "--namespace=histories")
     assert "ownerReferences" not in stored["metadata"]
 
