@@ -3,13 +3,14 @@
 import asyncio
 import secrets
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from kubernetes.aio.client import ApiClient
 
+from app.api.gate.telemetry import log_fault
 from app.api.health import Check, Health
 from app.cluster.client import connected
 from app.cluster.context import pod_namespace
@@ -30,7 +31,10 @@ from app.telemetry import Telemetry, log
 NAMESPACE: Final = "status-guard"
 """Where nothing says which namespace: the one that the manifests install into."""
 
-Duty = Callable[[], Awaitable[None]]
+AGAIN: Final = 30.0
+"""Seconds after which a duty that failed is begun again."""
+
+Duty = Callable[[], Coroutine[Any, Any, None]]
 """What the leading keeper does beside objects, until it is cancelled."""
 
 
@@ -119,17 +123,20 @@ class Keeper:
         watching = self._watching = Watching(engine, lambda: self.rules.current.guards)
         log.info("keeper started", namespace=namespace, identity=surroundings.identity)
         standing = asyncio.create_task(leadership.run())
-        working = asyncio.gather(watching.run(), *while_leading(leadership, self._duties(api, namespace)))
+        duties = [while_leading(leadership, duty) for duty in self._duties(api, namespace)]
+        working = asyncio.create_task(_together(watching.run(), *duties))
         stop = asyncio.ensure_future(self._stop.wait())
         try:
             waited: tuple[asyncio.Future[Any], ...] = (standing, working, stop)
             await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
             if self._stop.is_set():
                 await watching.flush()
-        finally:  # the lease goes last, when nothing writes any more
-            await _ended(stop)
-            await _ended(working)
-            await _ended(standing)
+        finally:
+            try:
+                await _ended(working)
+            finally:  # the lease goes last, when nothing writes any more
+                await _ended(standing)
+                await _ended(stop)
 
     def _duties(self, api: ApiClient, namespace: str) -> Sequence[Duty]:
         """What there is to do beside objects."""
@@ -140,23 +147,31 @@ class Keeper:
         return (Upkeep(api, installation, lambda: self.rules.current.guards, self._telemetry).run,)
 
 
-def while_leading(leadership: Leadership, duties: Sequence[Duty]) -> list[Awaitable[None]]:
-    """Each duty, done for as long as this keeper leads and begun again when it leads again."""
-    return [_while_leading(leadership, duty) for duty in duties]
+async def while_leading(leadership: Leadership, duty: Duty) -> None:
+    """Do a duty for as long as this keeper leads, and begin it again when it leads again; until cancelled.
 
-
-async def _while_leading(leadership: Leadership, duty: Duty) -> None:
+    A duty that fails is begun again after a while: objects have to be kept whatever becomes of it.
+    """
     while True:
         await leadership.gained()
         doing = asyncio.ensure_future(duty())
         lost = asyncio.ensure_future(leadership.lost())
         try:
             await asyncio.wait({doing, lost}, return_when=asyncio.FIRST_COMPLETED)
-            if doing.done():
-                await doing
         finally:
             await _ended(lost)
-            await _ended(doing)
+            try:
+                await _ended(doing)
+            except Exception as error:  # noqa: BLE001 - see above; it is reported
+                log_fault(error)
+                await asyncio.sleep(AGAIN)
+
+
+async def _together(*parts: Coroutine[Any, Any, None]) -> None:
+    """Run all of them; when one fails the others end, too, before the error goes on."""
+    async with asyncio.TaskGroup() as group:
+        for part in parts:
+            group.create_task(part)
 
 
 async def _ended(task: asyncio.Future[Any]) -> None:

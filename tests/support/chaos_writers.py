@@ -191,10 +191,19 @@ class Follower(threading.Thread):
             for line in events.iter_lines():
                 event = json.loads(line)
                 if event.get("type") not in {"ADDED", "MODIFIED", "BOOKMARK"}:
+                    self._list(client, where, headers)
                     return
                 self._version = event["object"]["metadata"]["resourceVersion"]
                 if event["type"] == "MODIFIED":
                     self._note(event["object"])
+
+    def _list(self, client: httpx.Client, where: str, headers: dict[str, str]) -> None:
+        """Begin anew at what there is: an API server that has been restarted knows no older versions."""
+        listed = client.get(where, headers=headers)
+        if listed.status_code == 200:
+            self._version = listed.json()["metadata"]["resourceVersion"]
+            for one in listed.json()["items"]:
+                self._note(one)
 
     def _note(self, stored: Stored) -> None:
         name = stored["metadata"]["name"]
