@@ -26,6 +26,7 @@ from app.rancher.passing import Passing
 from app.rancher.upstream import Upstream, UpstreamError
 from app.roles.descriptors import require
 from app.roles.journal import open_journal
+from app.roles.journal_lines import Keeping
 from app.settings import Balancing, Settings, SettingsError
 from app.telemetry import Telemetry, log
 
@@ -151,7 +152,7 @@ def _journal(settings: Settings) -> tuple[Journal | None, list[tuple[Progress, d
     if settings.journal is None:
         return None, []
     try:
-        journal, past = open_journal(settings.journal, _now(), limits(settings).kept)
+        journal, past = open_journal(settings.journal, _now(), Keeping(limits(settings).kept, settings.most_records))
     except JournalError as error:
         raise SettingsError(str(error)) from None
     interrupted = [progress for progress, _ in past if isinstance(progress.outcome, Interrupted)]

@@ -16,11 +16,12 @@ from app.core.gate.installation_call import Action
 from app.gate.journal import Accepted, Ended, JournalError
 from app.gate.progress import Answered, ChartProgress, Interrupted, Phase
 from app.roles.journal import open_journal
+from app.roles.journal_lines import Keeping
 from tests.rancher import DNS, Act, Outage, Release, Step
 
 Begin = Callable[..., Awaitable[Scene]]
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-DAY = 86_400.0
+KEEPING = Keeping(86_400.0, 1000)
 
 
 def line(identity: str) -> Accepted:
@@ -32,7 +33,7 @@ def line(identity: str) -> Accepted:
 async def test_what_had_not_ended_was_interrupted(tmp_path: Path) -> None:
     """After a restart an install is known with its outcome, and one without says whether it may have been sent."""
     path = tmp_path / "journal"
-    journal, past = open_journal(path, NOW, DAY)
+    journal, past = open_journal(path, NOW, KEEPING)
     assert past == []
     for identity in ("ended", "held", "sent", "unsent"):
         await journal.accepted(line(identity))
@@ -42,7 +43,7 @@ async def test_what_had_not_ended_was_interrupted(tmp_path: Path) -> None:
     await journal.unsent("unsent")
     os.close(journal._file)
     for later in (NOW, NOW + timedelta(hours=1)):  # what was read once is read the same again
-        journal, past = open_journal(path, later, DAY)
+        journal, past = open_journal(path, later, KEEPING)
         os.close(journal._file)
         found = {progress.id: progress.outcome for progress, _ in past}
         assert found["ended"] == Answered(201, ("ns", "op"))
@@ -56,11 +57,11 @@ async def test_what_had_not_ended_was_interrupted(tmp_path: Path) -> None:
 async def test_old_records_are_forgotten(tmp_path: Path) -> None:
     """What ended longer ago than is kept is neither told nor left in the file."""
     path = tmp_path / "journal"
-    journal, _ = open_journal(path, NOW, DAY)
+    journal, _ = open_journal(path, NOW, KEEPING)
     await journal.accepted(line("old"))
     await journal.ended(Ended("old", NOW, Answered(201)))
     os.close(journal._file)
-    journal, past = open_journal(path, NOW + timedelta(days=2), DAY)
+    journal, past = open_journal(path, NOW + timedelta(days=2), KEEPING)
     os.close(journal._file)
     assert (past, path.read_bytes()) == ([], b"")
 
@@ -68,12 +69,12 @@ async def test_old_records_are_forgotten(tmp_path: Path) -> None:
 async def test_a_torn_line_is_no_reason_not_to_start(tmp_path: Path) -> None:
     """A machine that stopped in the middle of a line costs that line, and a warning says which."""
     path = tmp_path / "journal"
-    journal, _ = open_journal(path, NOW, DAY)
+    journal, _ = open_journal(path, NOW, KEEPING)
     await journal.accepted(line("whole"))
     os.close(journal._file)
     path.write_bytes(path.read_bytes() + b'{"what":"accepted","id":"to')
     with structlog.testing.capture_logs() as said:
-        journal, past = open_journal(path, NOW, DAY)
+        journal, past = open_journal(path, NOW, KEEPING)
     os.close(journal._file)
     assert [progress.id for progress, _ in past] == ["whole"]
     assert [(one["log_level"], one["line"]) for one in said] == [("warning", 2)]
@@ -82,21 +83,21 @@ async def test_a_torn_line_is_no_reason_not_to_start(tmp_path: Path) -> None:
 def test_two_processes_do_not_share_a_file(tmp_path: Path) -> None:
     """A journal that is open is refused to another, by name and with what to do."""
     path = tmp_path / "journal"
-    journal, _ = open_journal(path, NOW, DAY)
+    journal, _ = open_journal(path, NOW, KEEPING)
     with pytest.raises(JournalError, match=f"another process has the journal {path} open; give each gate a file"):
-        open_journal(path, NOW, DAY)
+        open_journal(path, NOW, KEEPING)
     os.close(journal._file)
 
 
 def test_a_file_that_cannot_be_is_named(tmp_path: Path) -> None:
     """A folder that is not there is said with the path."""
     with pytest.raises(JournalError, match=r"none/journal: No such file or directory"):
-        open_journal(tmp_path / "none" / "journal", NOW, DAY)
+        open_journal(tmp_path / "none" / "journal", NOW, KEEPING)
 
 
 async def test_a_disk_that_is_full_is_said(tmp_path: Path) -> None:
     """What could not be written is an error, so that nothing is sent that the journal does not know."""
-    journal, _ = open_journal(tmp_path / "journal", NOW, DAY)
+    journal, _ = open_journal(tmp_path / "journal", NOW, KEEPING)
     os.close(journal._file)
     journal._file = os.open("/dev/full", os.O_WRONLY)
     for write in (journal.accepted(line("a")), journal.sending("a"), journal.unsent("a")):
