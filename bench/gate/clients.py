@@ -4,11 +4,21 @@ What the dashboards do is in the dashboard's source (shell/utils/uiplugins.ts an
 Terraform provider's in its resources for apps and catalogs. Pauses and numbers of tries are theirs.
 """
 
+import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
 from session import TYPE, Answer, FailedError, Session, condition
+
+from app.cli.install_course import Course
+from app.cli.install_ending import Outcome
+from app.cli.install_gate import GateClient
+from app.cli.install_order import Order
+from app.core.gate.installation_call import Action
+from app.gate.progress import Progress
+from tests.rancher import ADMIN
 
 NAMESPACE = "cattle-ui-plugin-system"
 RELEASE = "harvester"
@@ -183,9 +193,19 @@ async def careful_curl(session: Session, wanted: Wanted) -> None:
         raise FailedError(f"POST: {got.status}")
 
 
+class Silent:
+    """Nobody looks."""
+
+    def progress(self, progress: Progress) -> None:
+        """Nothing."""
+
+    def note(self, sentence: str) -> None:
+        """Nothing."""
+
+
 @dataclass(frozen=True)
 class Ours:
-    """The calls of a client that knows the gate: install asynchronously until deployed, and look until it has ended."""
+    """``status-guard install`` without its process and its terminal: the same code asks, watches and concludes."""
 
     nudge: bool = False
     deadline: int = 600
@@ -194,14 +214,12 @@ class Ours:
         """Install."""
         if await session.repo(wanted.repo) is None:
             await session.create(wanted.repo, wanted.spec)
-        wishes = f"respond-async; deadline={self.deadline}, until=deployed" + (", nudge" if self.nudge else "")
-        got = await post(session, wanted, prefer=wishes)
-        if got.status != 202:
-            raise FailedError(f"POST: {got.status}")
-        while True:
-            await session.clock.sleep(2)
-            seen = await session.get(got.headers["location"])
-            if seen.content.get("phase") == "ended":
-                break
-        if seen.content["outcome"].get("kind", seen.content["outcome"].get("type")) != "deployed":
-            raise FailedError(f"outcome {seen.content['outcome']}")
+        order = Order(
+            session.url, "local", wanted.repo, wanted.chart, wanted.version, RELEASE, NAMESPACE, Action.INSTALL,
+            wait=self.deadline, until_deployed=True, nudge=self.nudge, content=json.dumps(body(wanted)).encode(),
+        )  # fmt: skip
+        never: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        async with GateClient(order, ADMIN.token, session.trust) as gate:
+            ending = await Course(order, gate, Silent(), session.clock.seconds).run(never)
+        if ending.outcome is not Outcome.DEPLOYED:
+            raise FailedError(f"{ending.outcome}: {ending.sentence}")

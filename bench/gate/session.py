@@ -38,9 +38,10 @@ class Session:
 
     def __init__(self, url: str, direct: str, rancher: Rancher) -> None:
         self.clock: Clock = rancher.clock
-        self._url, self._direct = url, direct
+        self.url, self._direct = url, direct
+        self.trust = rancher.client_context()
         headers = {**ADMIN.bearer, "accept": "application/json"}
-        self._client = httpx.AsyncClient(verify=rancher.client_context(), headers=headers, timeout=None)
+        self._client = httpx.AsyncClient(verify=self.trust, headers=headers, timeout=None)
 
     async def __aenter__(self) -> Self:
         return self
@@ -54,7 +55,7 @@ class Session:
         Raises:
             FailedError: there is none.
         """
-        url = self._url if path.startswith((TYPE, "/installs")) else self._direct
+        url = self.url if path.startswith((TYPE, "/installs")) else self._direct
         try:
             got = await self._client.request(method, url + path, json=content, headers=headers)
         except httpx.HTTPError as error:
