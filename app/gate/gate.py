@@ -128,7 +128,7 @@ class Gate:
             return self._join(job, request) if job is not None else await self._take(request, key)
 
     def find(self, user: str, cluster: str, identity: str) -> Install | None:
-        """The install of that id, if it is this user's in this cluster: a living one, or an asynchronous record."""
+        """The install of that id, if it is this user's in this cluster: living, or ended not long ago."""
         return self._registry.of(user, cluster).get(identity)
 
     def listed(self, user: str, cluster: str) -> tuple[Install, ...]:

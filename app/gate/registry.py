@@ -13,10 +13,11 @@ from app.gate.job import Job
 from app.gate.limits import TOO_MANY, TOO_MANY_RECORDS, TOO_MANY_YOURS, Limits, NotTaken
 from app.gate.port import Place
 from app.gate.progress import Progress
+from app.gate.recent import Owner, Recent, owner_of
 
 
 class Registry:
-    """All installs of a process. Synchronous ones are forgotten when they end, asynchronous ones a while later.
+    """All installs of a process, and for a while those that have ended: asynchronous records longer than others.
 
     Args:
         limits: how many there may be.
@@ -27,11 +28,12 @@ class Registry:
     def __init__(self, limits: Limits, clock: Clock, past: Iterable[tuple[Progress, datetime]]) -> None:
         self._limits = limits
         self._clock = clock
-        self._owned: dict[tuple[str, str], dict[str, Install]] = {}
+        self._owned: dict[Owner, dict[str, Install]] = {}
         self._jobs: dict[str, Job] = {}
         self._joint: dict[Hashable, Job] = {}
         self._keys: dict[str, Hashable] = {}
         self._ended: dict[str, tuple[datetime, Install]] = {}  # asynchronous records, in the order of their ends
+        self._recent = Recent()  # the others that have ended
         self._tasks: set[asyncio.Task[None]] = set()
         self._callers: Counter[str] = Counter()
         self._total = 0
@@ -104,13 +106,15 @@ class Registry:
             self._ended[progress.id] = (self._clock.now(), install)
             self.forget()
         else:
-            self._disown(install)
+            self._own(Install(progress))  # without Rancher's answer, which only those who waited are told
+            for gone in self._recent.add(progress, self._clock.now()):
+                self._disown(gone)
         return job
 
     def remove(self, install: Install) -> None:
         """Forget an ended record that nobody was told of."""
         if self._ended.pop(install.progress.id, None):
-            self._disown(install)
+            self._disown(install.progress)
 
     def of(self, user: str, cluster: str) -> dict[str, Install]:
         """A user's installs in a cluster, by id, the oldest first."""
@@ -130,7 +134,10 @@ class Registry:
 
     def forget(self) -> None:
         """Forget ended records that are too old, or in the way of living ones."""
-        oldest = self._clock.now() - timedelta(seconds=self._limits.kept)
+        now = self._clock.now()
+        for gone in self._recent.outdated(now):
+            self._disown(gone)
+        oldest = now - timedelta(seconds=self._limits.kept)
         for ended, install in list(self._ended.values()):
             if ended >= oldest and self._records + len(self._ended) <= self._limits.records:
                 break
@@ -138,12 +145,12 @@ class Registry:
 
     def _own(self, install: Install) -> None:
         progress = install.progress
-        self._owned.setdefault((progress.user, progress.cluster), {})[progress.id] = install
+        self._owned.setdefault(owner_of(progress), {})[progress.id] = install
 
-    def _disown(self, install: Install) -> None:
-        owner = (install.progress.user, install.progress.cluster)
+    def _disown(self, progress: Progress) -> None:
+        owner = owner_of(progress)
         mine = self._owned[owner]
-        del mine[install.progress.id]
+        del mine[progress.id]
         if not mine:
             del self._owned[owner]
 

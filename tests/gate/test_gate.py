@@ -112,7 +112,7 @@ async def test_the_last_one_to_leave_cancels() -> None:
     assert install.progress.phase is Phase.HELD
     install.leave()
     assert install.progress.outcome == Cancelled()
-    assert scene.gate.listed("jane", "local") == ()
+    assert [one.progress for one in scene.gate.listed("jane", "local")] == [install.progress]
 
 
 @in_virtual_time
