@@ -39,7 +39,7 @@ _PROBLEMS: Final = {
     HTTPStatus.CONFLICT: "Cancelled, or too late to cancel",
     HTTPStatus.TOO_MANY_REQUESTS: "More installs than the gate holds, in total or for this credential",
     HTTPStatus.BAD_GATEWAY: "It cannot succeed as it is (a registry refuses, the chart is too large), or helm failed",
-    HTTPStatus.SERVICE_UNAVAILABLE: "The time is over and nothing was sent: each check, and when to ask again",
+    HTTPStatus.SERVICE_UNAVAILABLE: "The time is over and nothing was installed: each check, and when to ask again",
     HTTPStatus.GATEWAY_TIMEOUT: "It was sent, and nobody can say what became of it: look before sending it again",
 }
 
