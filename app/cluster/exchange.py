@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout
 from kubernetes.aio.client import ApiClient
+from kubernetes.aio.config import ConfigException
 from msgspec import MsgspecError, Struct, json
 
 from app.cluster.asking import Asked
@@ -161,36 +162,39 @@ class Exchange:
         Raises:
             KeeperError: it is a refusal; as for ``send``.
         """
-        rest = self._api.rest_client
-        if rest.pool_manager is None:  # the package makes it when first asked for, by this method
-            rest.pool_manager = rest._create_pool_manager()  # noqa: SLF001 - see the module's docstring
-        session: ClientSession = rest.pool_manager
-        _, url, headers, _, _ = await self._api.param_serialize(
-            _METHODS[call.asked.verb],
-            call.path,
-            query_params=[(name, value) for name, value in call.query.items() if value != ""],
-            header_params={"Accept": call.accept, "Content-Type": call.content_type},
-            auth_settings=["BearerToken"],
-        )
-        if call.writes and not self._may_write():
-            raise KeeperError(f"did not {call}: this keeper no longer leads")
-        method, body = _METHODS[call.asked.verb], call.body
-        large = body is not None and len(body) > _AT_ONCE
         async with asyncio.timeout(begin):
-            answer = await session.request(
-                method,
-                url,
-                headers=headers,
-                data=BytesIO(body or b"") if large else body,
-                timeout=limits,
-                **self._options(),
-            )
+            answer = await self._begin(call, limits)
         try:
             if answer.status >= HTTPStatus.BAD_REQUEST:
                 raise _refusal(call, answer.status, await answer.read())
             yield answer
         finally:
             answer.close()  # nothing happens where all of it was read
+
+    async def _begin(self, call: Call, limits: ClientTimeout) -> ClientResponse:
+        method, body = _METHODS[call.asked.verb], call.body
+        try:
+            _, url, headers, _, _ = await self._api.param_serialize(
+                method,
+                call.path,
+                query_params=[(name, value) for name, value in call.query.items() if value != ""],
+                header_params={"Accept": call.accept, "Content-Type": call.content_type},
+                auth_settings=["BearerToken"],
+            )
+        except ConfigException as error:  # of a ServiceAccount's token, which is read anew each minute
+            raise KeeperError(f"cannot {call}: {error} Look at what is mounted for the ServiceAccount") from None
+        if call.writes and not self._may_write():
+            raise KeeperError(f"did not {call}: this keeper no longer leads")
+        large = body is not None and len(body) > _AT_ONCE
+        data = BytesIO(body or b"") if large else body
+        return await self._session().request(method, url, headers=headers, data=data, timeout=limits, **self._options())
+
+    def _session(self) -> ClientSession:
+        rest = self._api.rest_client
+        if rest.pool_manager is None:  # the package makes it when first asked for, by this method
+            rest.pool_manager = rest._create_pool_manager()  # noqa: SLF001 - see the module's docstring
+        session: ClientSession = rest.pool_manager
+        return session
 
     def _options(self) -> dict[str, Any]:
         """What the package's own requests carry beside."""

@@ -96,7 +96,7 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class Synced:
-    """A list is complete: whatever was there has been shown, and what follows are changes."""
+    """What was shown is what is there, and what follows are changes: after a list, and when a broken watch goes on."""
 
     objects: int
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from guarded_cluster import NAMESPACE, Cluster, crd, tokens
 from keeper_client import SURROUNDINGS, Objects, guard, keeper_cluster, the_only
+from kubernetes.aio.config import ConfigException
 from rbac_server import rbac_server
 
 from app.cluster.client import connected
@@ -203,3 +204,23 @@ async def test_who_no_longer_leads_sends_nothing(own: Cluster, upgrades: Objects
         with pytest.raises(KeeperError, match="no longer leads"):
             await cluster.say(watched, one, Importance.WARNING, "StatusLost", "all")
     assert upgrades.get("one")["metadata"]["resourceVersion"] == one.resource_version
+
+
+async def test_credentials_that_cannot_be_read_are_said(own: Cluster) -> None:
+    """A ServiceAccount's token is read anew each minute; where that fails, it is an answer like any other."""
+
+    def unreadable(_: object) -> None:
+        raise ConfigException("Token file exists but empty.")
+
+    async with connected(str(own.server.kubeconfig), None) as api:
+        cluster = KubernetesKeeperCluster(api, "keeper", SURROUNDINGS)
+        api.configuration.refresh_api_key_hook = unreadable
+        with pytest.raises(KeeperError, match=r"Token file exists but empty\. Look at what is mounted"):
+            await cluster.watched([UPGRADES])
+
+
+async def test_credentials_that_are_not_accepted_are_said(own: Cluster) -> None:
+    """The words tell a token that has ended from a right that is missing."""
+    async with keeper_cluster(own.server.kubeconfig_for("nobodys")) as cluster:
+        with pytest.raises(KeeperError, match=r"401, .* no longer, accepted"):
+            await cluster.watched([UPGRADES])
