@@ -88,6 +88,8 @@ async def test_the_browsers_language_is_spoken_and_another_can_be_chosen(site: A
     assert await seen.page.locator("html").get_attribute("lang") == "zh-Hans"
     assert seen.response.headers["content-language"] == "zh-Hans"
     assert "等待" in await seen.text("#status")
+    for english in ("There is no index of the repository yet.", "Only a Git repository has branches."):
+        assert await seen.page.locator('#checks [lang="en"]', has_text=english).count() == 1
     await seen.page.get_by_role("link", name="English").click()
     await seen.until("#status", "Waiting")
     await seen.page.get_by_role("link", name="All installs").click()

@@ -28,6 +28,7 @@ class Row:
         sign: the same without colour.
         result: the same in a word.
         sentence: what holds, or what it waits for.
+        foreign: whether that is core's English, for want of a translation.
         original: core's English sentence, where it can say more than the translation of its kind.
         words: of the controller.
     """
@@ -39,6 +40,7 @@ class Row:
     sign: str
     result: str
     sentence: str
+    foreign: bool
     original: str
     words: str
 
@@ -60,6 +62,7 @@ def _row(check: Check, words: Words) -> Row:
         sign=SIGNS[tone],
         result=words.result[check.outcome],
         sentence=translated or check.sentence,
+        foreign=not (translated or words.is_english),
         original=check.sentence if translated and (blocks or check.words) else "",
         words=check.words,
     )
