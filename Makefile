@@ -58,8 +58,8 @@ quick: .venv/.dev ## The inner loop: lint, then the tests that start no process
 	$(BIN)/pytest -q -x tests/core tests/rules
 
 .PHONY: chaos
-chaos: .venv/.dev ## Ten thousand lives of the gate, ten minutes of guard and keeper; CHAOS_FROM, CHAOS_SEED begin elsewhere
-	CHAOS_RUNS=10000 $(BIN)/python -m pytest tests/gate/test_chaos.py tests/gate/test_attack_connection.py
+chaos: .venv/.dev ## Ten thousand lives of gate and keeper each, ten minutes of an installation; CHAOS_FROM, CHAOS_SEED begin elsewhere
+	CHAOS_RUNS=10000 $(BIN)/python -m pytest tests/gate/test_chaos.py tests/gate/test_attack_connection.py tests/keeper/test_chaos.py
 	CHAOS_MINUTES=10 $(BIN)/python -m pytest -s tests/cluster/test_chaos.py
 
 .PHONY: lint

@@ -69,6 +69,8 @@ class Recording:
             if 0 < left <= interval.total_seconds():  # a revision of the future is one of another clock
                 raise Later(left)
         await self.keep(memory, memory.base)
+        if refused := self._refused_for(memory, memory.base):
+            raise Later(refused)
 
     async def keep(self, memory: Memory, held: Held) -> None:
         """Keep a status now, and forget what the ring has no room for.

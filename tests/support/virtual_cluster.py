@@ -90,6 +90,9 @@ class VirtualCluster:
     Attributes:
         largest: bytes of a status that a revision may hold.
         absent: resources that have no CRD.
+        gone: revisions that a list still names and that cannot be read any more.
+        refused: calls that the API server never takes.
+        faulty: calls in which the keeper's own client has a fault.
         written: what keepers changed in objects: when, who, which, and the versions before and after.
     """
 
@@ -97,6 +100,9 @@ class VirtualCluster:
     weather: Weather = field(default_factory=Weather)
     largest: int = 1_000_000
     absent: set[str] = field(default_factory=set)
+    gone: set[str] = field(default_factory=set)
+    refused: set[str] = field(default_factory=set)
+    faulty: set[str] = field(default_factory=set)
     objects: dict[Key, Stored] = field(default_factory=dict)
     log: list[tuple[Key, Stored]] = field(default_factory=list)
     kept: dict[str, Kept] = field(default_factory=dict)
@@ -192,6 +198,8 @@ class VirtualClient:
         known: dict[Key, Stored] = {}
         while True:
             await self._pause()
+            if "watch" in self.cluster.faulty:
+                raise ValueError("watch")
             at = len(self.cluster.log)
             there = {key: one for key, one in self.cluster.objects.items() if key[0] == kind.guard.name}
             for key, gone in list(known.items()):
@@ -276,8 +284,9 @@ class VirtualClient:
     async def recall(self, kept: Kept) -> Raw | None:
         """See the port."""
         await self._call("recall")
-        found = self.cluster.data.get(kept.name) if kept.name in self.cluster.kept else None
-        return Raw(found[1].encode()) if found else None
+        if kept.name not in self.cluster.kept or kept.name in self.cluster.gone:
+            return None
+        return Raw(self.cluster.data[kept.name][1].encode())
 
     async def keep(self, kind: Watched, owner: Observed, draft: Draft, status: Raw) -> Kept:
         """See the port."""
@@ -334,6 +343,10 @@ class VirtualClient:
         """Take some time, and fail sometimes; whether the answer is to be lost."""
         self.cluster.calls[name] += 1
         await self._pause()
+        if name in self.cluster.faulty:
+            raise ValueError(name)
+        if name in self.cluster.refused:
+            raise RefusedError(f"no right to {name}")
         weather, chance = self.cluster.weather, self.cluster.rng.random()
         if chance < weather.fails:
             raise KeeperError("the API server does not answer")
