@@ -24,7 +24,7 @@ _LONG: Final = 100
 def lost(kind: Watched, memory: Memory, paths: Sequence[str], revision: int | None) -> str:
     """Something is gone."""
     how = f"To put it back: {_restore(kind, memory, revision)}" if revision else "No earlier status was kept."
-    return _cut(f"Lost: {_listed(paths)}. It got past admission, or the guard was down. {how}")
+    return _cut(f"Lost: {_listed(paths)}. The guard was down, or lets this writer do so. {how}")
 
 
 def repaired(paths: Sequence[str]) -> str:
