@@ -101,7 +101,7 @@ async def _discovered(exchange: Exchange) -> Sequence[_Group]:
     try:
         found = decoded(await exchange.send(call), _Groups, call)
     except KeeperError as error:
-        if str(int(HTTPStatus.NOT_ACCEPTABLE)) in str(error):
+        if str(error).startswith(f"cannot {call}: {HTTPStatus.NOT_ACCEPTABLE.value},"):
             raise KeeperError(_OLD) from None
         raise
     if found.kind != "APIGroupDiscoveryList":

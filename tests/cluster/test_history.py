@@ -130,6 +130,15 @@ def test_what_was_kept_is_listed(histories: Histories, still: str) -> None:
     assert yaml.safe_load(histories.run("history", "upgrade/still", "-o", "yaml").stdout) == said
 
 
+def test_an_object_of_which_nothing_is_kept_is_no_mistake(histories: Histories, upgrades: Objects) -> None:
+    """Exit code 0, nothing on standard output, and the reason beside it; to programs an empty list."""
+    upgrades.create("one")
+    run = histories.run("history", "upgrade/one")
+    assert (run.returncode, run.stdout) == (0, "")
+    assert run.stderr.startswith("status-guard history: nothing is kept of upgrades.harvesterhci.io/one")
+    assert histories.json("history", "upgrade/one")["revisions"] == []
+
+
 @pytest.mark.parametrize(
     "name", ["upgrade", "Upgrade", "UPGRADES", "upg", "upgrades.harvesterhci.io", "upgrade.v1beta1.harvesterhci.io"]
 )
