@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -134,3 +135,18 @@ def test_serving_does_not_load_fastapi_before_it_is_asked_for() -> None:
     loaded = imported_by("-c", "import app.main")
     assert "uvicorn" in loaded
     assert loaded & {"fastapi", "starlette", "typer", "cryptography", "kubernetes"} == set()
+
+
+def test_what_is_no_code_is_shipped_too() -> None:
+    """Every file of the package that is not Python is data that a wheel takes along, and with it the image."""
+    data = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    shipped = {
+        path
+        for package, patterns in data.items()
+        for pattern in patterns
+        for path in (ROOT / package.replace(".", "/")).glob(pattern)
+    }
+    tracked = subprocess.run(["git", "ls-files", "app"], cwd=ROOT, capture_output=True, text=True, check=True)
+    others = {ROOT / name for name in tracked.stdout.split() if not name.endswith(".py")}
+    assert others
+    assert others <= shipped
