@@ -30,6 +30,7 @@ async def test_a_page_follows_its_install_without_loading_again(site: Any, visit
     install.end(Answered(201, OPERATION))
     await seen.until("#status", "Accepted")
     await seen.until("#facts", "/".join(OPERATION))
+    await seen.until("#checks", "As they were at the last look")
     assert await seen.page.title() == "Accepted: harvester 1.8.1 · status-guard"
     assert seen.loads == 1
 
