@@ -1,5 +1,8 @@
 """Facing a loss: tell of it once, and put back what may be put back, at most a few times."""
 
+from collections.abc import Mapping
+from datetime import datetime
+
 from app.core import history, jsontext
 from app.core.guard import OnLoss
 from app.core.history import Remedy
@@ -9,7 +12,7 @@ from app.keeper.engine import Engine
 from app.keeper.memory import Memory, unpack
 from app.keeper.observer import Repaired
 from app.keeper.port import ChangedError, Importance, KeeperError, Observed, RefusedError
-from app.keeper.recording import Family, Recording
+from app.keeper.recording import Family, Later, Recording
 
 
 class Facing:
@@ -79,18 +82,24 @@ class Facing:
         now = self._engine.clock.now()
         if marks.REPAIR in jsontext.members(lossy.metadata.annotations):
             if marks.STOPPED not in said:
-                await self._stopped(memory, remedy)
+                await self._stopped(memory, remedy, seen.resource_version)
             self._withhold(memory, f"it was stopped; remove the annotation {marks.REPAIR} to have it go on")
             return False
-        if marks.STOPPED in said and not marks.recent(said.get(marks.RESUMED), now):
-            again = {marks.REPAIRS: None, marks.REPAIRED_AT: None, marks.STOPPED: None}
-            await self._recording.remember(memory, again | {marks.RESUMED: marks.written(now)})
-        elif marks.STOPPED in said or (
-            marks.repairs(said, now) >= marks.MOST_REPAIRS and seen.resource_version != memory.counted
-        ):
+        if marks.STOPPED in said:
+            await self._resume(memory, said, now)
+        elif marks.repairs(said, now) >= marks.MOST_REPAIRS and seen.resource_version != memory.counted:
             await self._stop(memory, seen, remedy)
             return False
         return True
+
+    async def _resume(self, memory: Memory, said: Mapping[str, str], now: datetime) -> None:
+        """The annotation is gone: go on, unless it has just been gone before. A client that drops it could loop so."""
+        resumed = marks.moment(said.get(marks.RESUMED, ""))
+        if resumed is not None and now - resumed < marks.QUIET:
+            self._withhold(memory, "it was stopped, and repairs were begun anew less than an hour ago already")
+            raise Later((resumed + marks.QUIET - now).total_seconds())
+        again = {marks.REPAIRS: None, marks.REPAIRED_AT: None, marks.STOPPED: None}
+        await self._recording.remember(memory, again | {marks.RESUMED: marks.written(now)})
 
     async def _repair(self, memory: Memory, seen: Observed, remedy: Remedy) -> None:
         kind, now = self._family.watched, self._engine.clock.now()
@@ -120,16 +129,17 @@ class Facing:
 
     async def _stop(self, memory: Memory, seen: Observed, remedy: Remedy) -> None:
         kind, value = self._family.watched, f"stopped {marks.written(self._engine.clock.now())}"
+        memory.tried = seen.resource_version
         try:
-            await self._engine.write(self._engine.cluster.annotate, kind, seen, {marks.REPAIR: value})
+            told = await self._engine.write(self._engine.cluster.annotate, kind, seen, {marks.REPAIR: value})
         except ChangedError:
-            memory.tried = seen.resource_version
             return
-        await self._stopped(memory, remedy)
+        await self._stopped(memory, remedy, told.resource_version)
 
-    async def _stopped(self, memory: Memory, remedy: Remedy) -> None:
-        kind = self._family.watched
-        await self._recording.remember(memory, {marks.STOPPED: marks.written(self._engine.clock.now())})
+    async def _stopped(self, memory: Memory, remedy: Remedy, version: str) -> None:
+        """Remember that the object says so, and from which of its versions on: an older one does not say it yet."""
+        kind, now = self._family.watched, marks.written(self._engine.clock.now())
+        await self._recording.remember(memory, {marks.STOPPED: now, marks.VERSION: version})
         self._engine.observer.gave_up(kind.guard.name, str(memory), remedy.paths)
         words = telling.stopped(kind, memory, remedy.paths, marks.MOST_REPAIRS)
         await self._say(memory, Importance.WARNING, telling.STOPPED, words)

@@ -140,12 +140,16 @@ async def test_it_stops_after_three_repairs_and_goes_on_when_told() -> None:
 
 
 @in_virtual_time
-async def test_a_writer_that_takes_the_word_away_too_is_not_fought_for_ever() -> None:
-    """Whoever overwrites status and annotations again and again meets three repairs more, and no further ones."""
+async def test_a_writer_that_takes_the_word_away_too_is_not_fought() -> None:
+    """Whoever overwrites status and annotations all the time meets three repairs more an hour, and no other write."""
     scene = await begun()
     for _ in range(50):
         await lose(scene, annotations={})
     assert len([None for *_, after in scene.cluster.written if after.status]) == 6
+    assert len([None for *_, after in scene.cluster.written if not after.status]) == 2
+    assert reasons(scene).count("RepairStopped") == 2
+    await asyncio.sleep(3600)
+    assert scene.cluster.status(ONE) == FULL
 
 
 @in_virtual_time

@@ -145,6 +145,11 @@ class VirtualCluster:
         text = self.objects[key].status
         return None if text is None else json.loads(text)
 
+    def latest(self, key: Key) -> Kept:
+        """The last-known-good revision of an object."""
+        uid = self.objects[key].uid
+        return max((kept for kept in self.kept.values() if kept.uid == uid), key=lambda kept: kept.revision)
+
     def history(self, key: Key) -> list[Any]:
         """What is kept of an object, the oldest first."""
         uid = self.objects[key].uid

@@ -63,14 +63,20 @@ def _at_the_end(life: Life, at: Key, one: Stored, seen: Counter[str]) -> Iterato
         return
     if not any(said.reason == "StatusLost" and said.uid == one.uid for said in life.cluster.said):
         yield f"{at[2]} lost something and nobody was told"
-    if guard.keeper.on_loss is OnLoss.REPORT:
-        seen["reported"] += 1
-    elif marks.REPAIR in annotations(one):
-        seen["stopped"] += 1
-    elif override.ANNOTATION in annotations(one) and _allowed(life, at, one, moment(one.at + 1)):
-        seen["allowed"] += 1
-    else:
+    reason = "reported" if guard.keeper.on_loss is OnLoss.REPORT else _reason(life, at, one)
+    seen[reason] += 1
+    if not reason:
         yield f"{at[2]} is not whole: {status} {annotations(one)} {history}"
+
+
+def _reason(life: Life, at: Key, one: Stored) -> str:
+    """Why an object may be left as it is, though it lacks something; empty if for no reason."""
+    if marks.REPAIR in annotations(one):
+        return "stopped"
+    if marks.STOPPED in life.cluster.latest(at).annotations:
+        return "stopped, and the word taken away twice"
+    allowed = override.ANNOTATION in annotations(one) and _allowed(life, at, one, moment(one.at + 1))
+    return "allowed" if allowed else ""
 
 
 def _without_times(status: Any) -> Any:
