@@ -79,6 +79,22 @@ def test_only_what_nobody_removes_comes_back(kept: KeptCluster, upgrade: dict[st
     assert "imageID" not in after
 
 
+def test_the_command_in_the_event_brings_back_what_the_keeper_may_not(
+    kept: KeptCluster, upgrade: dict[str, Any]
+) -> None:
+    """What a controller may drop is told of with a command; run as it stands there, it puts the field back."""
+    one = made(kept, upgrade)
+    name = one["metadata"]["name"]
+    assert kept.cluster.send("PUT", kept.cluster.path(name), without(now(kept, one), "imageID")).code == 200
+    kept.until(lambda: kept.events(one) == ["StatusLost"], "it is not told of")
+    message = kept.told(one)[0]["message"]
+    assert "/status/imageID" in message
+    words = message.partition("kubectl status-guard ")[2].split()
+    run = kept.cluster.server.status_guard(*words, "--yes", "--reason", "it was lost")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert now(kept, one)["status"] == one["status"]
+
+
 def test_it_gives_up_after_three_times_and_goes_on_when_told(kept: KeptCluster, upgrade: dict[str, Any]) -> None:
     """The fourth loss stays, across a restart; removing the annotation as the Event says has it put back."""
     one = made(kept, upgrade)
@@ -103,7 +119,7 @@ def test_it_gives_up_after_three_times_and_goes_on_when_told(kept: KeptCluster, 
 
 
 def test_a_new_object_of_the_same_name_starts_anew(kept: KeptCluster, upgrade: dict[str, Any]) -> None:
-    """Deleting and making anew is the documented way to restart an upgrade: nothing of the old one is put into it."""
+    """Making anew is the documented way to restart an upgrade: nothing of the old one is put into it but by command."""
     one = made(kept, {**upgrade, "metadata": {**upgrade["metadata"], "finalizers": []}})
     name = one["metadata"]["name"]
     assert kept.cluster.send("DELETE", kept.cluster.path(name), who="admin").code == 200
@@ -114,6 +130,10 @@ def test_a_new_object_of_the_same_name_starts_anew(kept: KeptCluster, upgrade: d
     kept.until(lambda: kept.events(again.body) == ["StatusNotCarriedOver"], "the earlier history is not told of")
     assert "status" not in kept.cluster.get(name)
     assert kept.history(one) == [one["status"]]
+    words = kept.told(again.body)[0]["message"].partition("kubectl status-guard ")[2].split()
+    run = kept.cluster.server.status_guard(*words, "--yes", "--reason", "it was deleted by mistake")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert kept.cluster.get(name)["status"] == one["status"]
 
 
 def test_a_kind_with_a_status_subresource_is_repaired_through_it(kept: KeptCluster) -> None:

@@ -84,9 +84,13 @@ class KeptCluster:
 
     def events(self, made: dict[str, Any]) -> list[str]:
         """The reasons of the Events about an object, in their order."""
+        return [one["reason"] for one in self.told(made)]
+
+    def told(self, made: dict[str, Any]) -> list[dict[str, Any]]:
+        """The Events about an object, in their order."""
         found = self.cluster.server.get("events", "-A")["items"]
         about = [one for one in found if one["involvedObject"].get("uid") == made["metadata"]["uid"]]
-        return [one["reason"] for one in sorted(about, key=lambda one: int(one["metadata"]["resourceVersion"]))]
+        return sorted(about, key=lambda one: int(one["metadata"]["resourceVersion"]))
 
     def until(self, state: Any, what: str) -> None:
         """Wait for a state."""
