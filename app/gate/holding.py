@@ -105,9 +105,10 @@ async def _in_line(job: Job, *, released: bool) -> Accepted | Held | Outcome:
     """Stand in line, and try until it has been sent or cannot be for now."""
     engine = job.engine
     job.install.update(phase=Phase.QUEUED)
+    queues = not engine.lines.has_room(job.line)  # the line itself then spreads those who are released together
     line = await engine.lines.take(job.line)
     try:
-        if released:
+        if released and not queues:
             await engine.clock.sleep(release_delay(0, 1, engine.jitter()))
         while True:
             said = await _turn(job, line)

@@ -181,11 +181,13 @@ class Job:
 
     def shows(self, look: Look) -> None:
         """Show a look of the caller's own."""
-        self.last = look
-        checks = tuple(
-            replace(check, words=self.redacted(check.words)) if check.words else check
-            for check in look.readiness.checks
-        )
+        known, self.last = self.last, look
+        checks = self.install.progress.checks
+        if known is None or known.readiness != look.readiness:  # thousands may be told the same each second
+            checks = tuple(
+                replace(check, words=self.redacted(check.words)) if check.words else check
+                for check in look.readiness.checks
+            )
         waits_for = look.readiness.waiting[0].sentence if look.readiness.waiting else ""
         self.install.update(checks=checks, waits_for=waits_for or self.install.progress.waits_for)
 
