@@ -40,6 +40,8 @@ _PAGE: Final = 500
 """On one page of metadata: about a megabyte."""
 _LISTS: Final = 3
 """Lists that may become too old while they are read before it is said."""
+_DIGITS: Final = 18
+"""Those of a number that 64 bits hold and can count up from; anything else was written by somebody."""
 _LABEL: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 """What the value of a label may be."""
 
@@ -253,7 +255,7 @@ def _whole(found: _Revision) -> Kept:
 
 def _number(metadata: _Metadata) -> int:
     text = metadata.annotations.get(REVISION, "")
-    return int(text) if text.isascii() and text.isdigit() else 0
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else 0
 
 
 def _kept(metadata: _Metadata, revision: int) -> Kept:

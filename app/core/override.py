@@ -59,13 +59,23 @@ def read(new: KubernetesObject, longest: timedelta | None, now: datetime) -> Ove
     parts = [part.strip() for part in (jsontext.text(annotation) or "").split(";", 2)]
     if len(parts) != len(_FORM.split(";")) or not all(parts):
         return Unusable(f"it is not of the form {_FORM}")
-    return _term(parts[0], longest, now) or _scope(parts[1])
+    return _term(parts[0], longest, now) or scope(parts[1])
 
 
 def uncovered(override: Override, losses: Iterable[Loss]) -> Unusable | None:
     """Why a valid override does not forgive these losses, if it does not: all have to be covered."""
     missing = [pointer.render(loss.path) for loss in losses if not override.covers(loss.path)]
     return Unusable(f"it does not cover {missing[0]}") if missing else None
+
+
+def scope(text: str) -> Override | Unusable:
+    """What an override's second part covers; nothing where it is empty."""
+    if text == EVERYTHING:
+        return Override(frozenset(), everything=True)
+    try:
+        return Override(frozenset(_paths(text)), everything=False)
+    except pointer.BadPointerError:
+        return Unusable("one of its paths is no JSON Pointer")
 
 
 def _term(text: str, longest: timedelta, now: datetime) -> Unusable | None:
@@ -77,15 +87,6 @@ def _term(text: str, longest: timedelta, now: datetime) -> Unusable | None:
     if end - now > longest:
         return Unusable(f"its end is more than {_words(longest)} ahead, the longest this guard allows")
     return None
-
-
-def _scope(text: str) -> Override | Unusable:
-    if text == EVERYTHING:
-        return Override(frozenset(), everything=True)
-    try:
-        return Override(frozenset(_paths(text)), everything=False)
-    except pointer.BadPointerError:
-        return Unusable("one of its paths is no JSON Pointer")
 
 
 def _end(text: str) -> datetime | None:

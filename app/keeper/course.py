@@ -3,33 +3,21 @@
 In this order, each step remembered in the cluster before the next, so that another keeper can go on at any point.
 """
 
-from typing import Final, Protocol
+from typing import Final
 
 from app.core import history
+from app.core.review import KubernetesObject
 from app.keeper import marks, telling
 from app.keeper.engine import Engine
 from app.keeper.facing import Facing
 from app.keeper.histories import History
-from app.keeper.memory import Held, Memory, pack, unpack, with_status
-from app.keeper.port import ChangedError, Importance, KeeperError, Kept, Watched
-from app.keeper.recording import Recording
+from app.keeper.memory import HANDOVER, Held, Memory, Untold, pack, unpack, with_status
+from app.keeper.port import ChangedError, Importance, KeeperError, Kept
+from app.keeper.recording import Family, Recording
 
 BEHIND: Final = 5
 """Tries to wait for a watch that shows an object as it was before its newest revision, some ten seconds in all.
 Versions that are behind for longer have begun anew, as after a cluster was restored from a backup."""
-
-HANDOVER: Final = 60.0
-"""Seconds within which somebody leads again, with room: a lease is 15 s, and a leader reports within one."""
-
-
-class Family(Protocol):
-    """The kind that an object is of."""
-
-    watched: Watched
-    flushing: bool
-
-    async def history(self, uid: str) -> History:
-        """An object's revisions as they are now."""
 
 
 class Course:
@@ -92,8 +80,7 @@ class Course:
         elif _is_behind(memory, found) and memory.failures < BEHIND:
             raise KeeperError("the watch shows it as it was before its newest revision was kept")
         memory.kept = found
-        if memory.before is None or self._is_known(memory, memory.before):
-            memory.before, memory.gone = None, ()
+        memory.untold = tuple(one for one in memory.untold if not self._is_known(memory, one))
         latest = memory.latest
         if latest is not None and (memory.base is None or latest.digest != memory.base.digest):
             await self._compare(memory)
@@ -101,10 +88,10 @@ class Course:
         memory.term = self._term
         self._found.pop(memory.uid, None)
 
-    def _is_known(self, memory: Memory, before: Held) -> bool:
-        """Whether the leader before this one has told of the loss that followed: it kept that status first."""
-        long_ago = self._engine.clock.monotonic() - memory.before_at > HANDOVER
-        return long_ago or before.digest in {kept.digest for kept in memory.kept}
+    def _is_known(self, memory: Memory, one: Untold) -> bool:
+        """Whether the leader before this one has told of a loss: it kept the status before it first."""
+        long_ago = self._engine.clock.monotonic() - one.at > HANDOVER
+        return long_ago or one.before is None or one.before.digest in {kept.digest for kept in memory.kept}
 
     async def _compare(self, memory: Memory) -> None:
         """With the last-known-good; a revision that cannot be read is passed over."""
@@ -119,10 +106,18 @@ class Course:
                 return
             lost = history.lost(known, unpack(memory.base.packed), guard)
             if lost and lost.lasting:
-                memory.fall_back(Held(kept.digest, pack(known)), guard, self._engine.clock.monotonic())
+                self._fall_back(memory, kept, known)
             elif lost:
-                memory.gone = lost.paths
+                told = {path for one in memory.untold for path in one.paths}
+                if paths := tuple(path for path in lost.paths if path not in told):
+                    memory.untold = (*memory.untold, Untold(paths, None, self._engine.clock.monotonic()))
             return
+
+    def _fall_back(self, memory: Memory, kept: Kept, known: KubernetesObject) -> None:
+        assert memory.base is not None
+        guard, permitted = self._family.watched.guard, memory.permitted if kept is memory.latest else ""
+        if not history.permits(known, unpack(memory.base.packed), guard, permitted):
+            memory.fall_back(Held(kept.digest, pack(known)), guard, self._engine.clock.monotonic())
 
     async def _tell_anew(self, memory: Memory) -> None:
         """An object of the same name had a history, and this one does not go on with it: say so, once."""
@@ -145,5 +140,5 @@ def _is_behind(memory: Memory, kept: History) -> bool:
 
     Versions of one kind can be compared: Kubernetes 1.35 promises it, and every API server on etcd has done so.
     """
-    newest = kept[-1].annotations.get(marks.VERSION, "")
-    return newest.isdigit() and memory.version.isdigit() and int(newest) > int(memory.version)
+    newest, shown = marks.number(kept[-1].annotations.get(marks.VERSION, "")), marks.number(memory.version)
+    return bool(newest and shown) and newest > shown

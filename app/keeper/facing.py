@@ -9,7 +9,7 @@ from app.core.history import Remedy
 from app.core.review import KubernetesObject
 from app.keeper import marks, telling
 from app.keeper.engine import Engine
-from app.keeper.memory import Memory, unpack
+from app.keeper.memory import Held, Memory, unpack
 from app.keeper.observer import Repaired
 from app.keeper.port import ChangedError, Importance, KeeperError, Observed, RefusedError
 from app.keeper.recording import Family, Later, Recording
@@ -33,16 +33,14 @@ class Facing:
         Raises:
             KeeperError: something could not be written.
         """
-        paths, before = memory.gone, memory.before
-        if not paths:
+        if not memory.untold:
             return
-        if before is not None:
-            await self._recording.keep(memory, before)
-        await self._tell(memory, paths)
-        if memory.gone is paths:
-            memory.gone = ()
-        if memory.before is before:
-            memory.before = None
+        while memory.untold:
+            one = memory.untold[0]
+            if one.before is not None:
+                await self._recording.keep(memory, one.before)
+            await self._tell(memory, one.paths)
+            memory.untold = tuple(other for other in memory.untold if other is not one)
         if memory.pending and memory.base is not None:
             await self._recording.keep(memory, memory.base)  # that it was told is remembered by this
 
@@ -56,18 +54,41 @@ class Facing:
         assert base is not None
         if memory.pending:
             await self._recording.keep(memory, base)
+        if await self._let_go(memory, base, lossy, memory.permitted):
+            return
         mark = marks.loss(paths)
         if memory.reported != mark:
             await self._tell(memory, paths)
             memory.reported = mark
         await self._recording.remember(memory, {marks.REPORTED: mark})
+        if await self._is_allowed(memory, seen, base, lossy):
+            return
         if self._family.watched.guard.keeper.on_loss is OnLoss.REPAIR:
             await self._consider(memory, seen, unpack(base.packed), unpack(lossy))
+
+    async def _is_allowed(self, memory: Memory, seen: Observed, base: Held, lossy: bytes) -> bool:
+        """Whether an override allows all that would be put back; that it did is remembered, for when it is over."""
+        guard, now = self._family.watched.guard, self._engine.clock.now()
+        before = memory.permitted
+        words = history.permission(unpack(base.packed), unpack(lossy), guard, now, before)
+        if words != before:
+            await self._recording.remember(memory, {marks.PERMITTED: f"{seen.resource_version}; {words}"})
+            self._withhold(memory, history.ALLOWED)
+        return await self._let_go(memory, base, lossy, words)
+
+    async def _let_go(self, memory: Memory, base: Held, lossy: bytes, words: str) -> bool:
+        """Take what is left for what there is, if all that would be put back was allowed to go."""
+        if not words or not history.permits(unpack(base.packed), unpack(lossy), self._family.watched.guard, words):
+            return False
+        if memory.lossy is lossy:  # else a newer state was seen meanwhile, and is looked at next
+            memory.accept(self._family.watched.guard)
+            await self.over(memory)
+        return True
 
     async def _consider(self, memory: Memory, seen: Observed, base: KubernetesObject, lossy: KubernetesObject) -> None:
         if seen.resource_version == memory.tried:
             return  # a newer state will be shown, and judged anew
-        remedy = history.remedy(base, lossy, self._family.watched.guard, self._engine.clock.now())
+        remedy = history.remedy(base, lossy, self._family.watched.guard, self._engine.clock.now(), memory.permitted)
         if isinstance(remedy, str):
             self._withhold(memory, remedy)
         elif memory.latest is None:
@@ -95,9 +116,9 @@ class Facing:
     async def _resume(self, memory: Memory, said: Mapping[str, str], now: datetime) -> None:
         """The annotation is gone: go on, unless it has just been gone before. A client that drops it could loop so."""
         resumed = marks.moment(said.get(marks.RESUMED, ""))
-        if resumed is not None and now - resumed < marks.QUIET:
+        if resumed is not None and abs(passed := now - resumed) < marks.QUIET:  # later than that: somebody wrote it
             self._withhold(memory, "it was stopped, and repairs were begun anew less than an hour ago already")
-            raise Later((resumed + marks.QUIET - now).total_seconds())
+            raise Later((marks.QUIET - passed).total_seconds())
         again = {marks.REPAIRS: None, marks.REPAIRED_AT: None, marks.STOPPED: None}
         await self._recording.remember(memory, again | {marks.RESUMED: marks.written(now)})
 
@@ -157,6 +178,10 @@ class Facing:
         if memory.reported:
             await self._recording.remember(memory, {marks.REPORTED: None})
             memory.reported = ""
+        if memory.good and memory.base and memory.latest and marks.PERMITTED in memory.latest.annotations:
+            await self._recording.keep(memory, memory.base)  # what was let go is not in this one, nor that it was
+            if not memory.pending:
+                await self._recording.remember(memory, {marks.PERMITTED: None})
         memory.told, memory.withheld = (), ""
 
     async def _tell(self, memory: Memory, paths: tuple[str, ...]) -> None:

@@ -30,6 +30,10 @@ STOPPED: Final = f"{_DOMAIN}/repair-stopped"
 RESUMED: Final = f"{_DOMAIN}/repair-resumed"
 """When repairs went on after that."""
 
+PERMITTED: Final = f"{_DOMAIN}/loss-permitted"
+"""What of this revision an override has let go: ``RESOURCEVERSION; WORDS``, the object's version that was seen without
+it, and ``history.permission``'s words. It stays so when the override is over, until the object is good again."""
+
 CARRIED: Final = (REPAIRS, REPAIRED_AT, STOPPED, RESUMED)
 """What the next last-known-good says too: it is about the object."""
 
@@ -66,14 +70,20 @@ def loss(paths: tuple[str, ...]) -> str:
 
 MOST_REPAIRS: Final = 3
 """Times that the same object is repaired in a row: somebody takes away what is put back, and a person has to look."""
+_DIGITS: Final = 20
+"""Those of the greatest resourceVersion (64 bits); Python refuses to read the thousands that somebody may write."""
 QUIET: Final = timedelta(hours=1)
 """Without a repair for as long, counting begins anew."""
 
 
 def repairs(annotations: Mapping[str, str], now: datetime) -> int:
     """How often the object was repaired of late."""
-    text = annotations.get(REPAIRS, "")
-    return int(text) if text.isdigit() and recent(annotations.get(REPAIRED_AT), now) else 0
+    return number(annotations.get(REPAIRS, "")) if recent(annotations.get(REPAIRED_AT), now) else 0
+
+
+def number(text: str) -> int:
+    """The number in one of our annotations; 0 where somebody wrote something else there."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else 0
 
 
 def recent(text: str | None, now: datetime) -> bool:

@@ -21,6 +21,13 @@ from app.keeper.port import Kept, Observed
 _QUICK: Final = 1
 """zlib's fastest level: JSON of 20 KB shrinks to a sixth in 0.1 ms; the best one takes ten times that for a tenth."""
 
+HANDOVER: Final = 60.0
+"""Seconds within which somebody leads again, with room: a lease is 15 s, and a leader reports within one."""
+
+MOST_UNTOLD: Final = 4
+"""Losses of one object to be told one by one; where there are more, as while nothing can be written, the last are told
+together, so that ten thousand objects that change each second stay small."""
+
 _OURS: Final = frozenset({override.ANNOTATION, marks.REPAIR})
 
 _encode = msgspec.json.Encoder().encode
@@ -62,6 +69,21 @@ class Held:
     packed: bytes = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """A loss that an object may live with.
+
+    Attributes:
+        paths: what is gone.
+        before: the good status before it, which is kept before it is told; None where that was not good.
+        at: when it was seen, by the monotonic clock.
+    """
+
+    paths: tuple[str, ...]
+    before: Held | None
+    at: float
+
+
 @dataclass(slots=True)
 class Memory:
     """One object, as long as it lives under one uid.
@@ -75,11 +97,10 @@ class Memory:
         deleting: it has a deletionTimestamp: nothing is done about it any more.
         base: the newest status that lacks nothing; None until there was one.
         good: whether ``base`` may be kept.
+        whole_at: the version seen last that was good and lacked nothing of the one before it; 0 if none was.
         lossy: the object as it is now, packed, if it lacks what ``base`` has and may not lack; else empty.
         paths: what it lacks then.
-        gone: what it lost and may do without, not yet reported.
-        before: the good status before that loss; it is kept before the loss is told.
-        before_at: when that was, by the monotonic clock.
+        untold: what it lost and may do without, not yet reported, the latest last.
         kept: its revisions by number, once this keeper leads and knows them.
         term: the leadership for which ``kept`` was read; 0 if none.
         reported: the mark of the loss that was reported last.
@@ -102,11 +123,10 @@ class Memory:
     deleting: bool = False
     base: Held | None = None
     good: bool = False
+    whole_at: int = 0
     lossy: bytes = b""
     paths: tuple[str, ...] = ()
-    gone: tuple[str, ...] = ()
-    before: Held | None = None
-    before_at: float = 0.0
+    untold: tuple[Untold, ...] = ()
     kept: tuple[Kept, ...] = ()
     term: int = 0
     reported: str = ""
@@ -141,7 +161,15 @@ class Memory:
     @property
     def needs_care(self) -> bool:
         """Whether the leader has something to do about it."""
-        return bool(self.pending or self.lossy or self.gone or self.reported or self.stopped)
+        permitted = self.latest is not None and marks.PERMITTED in self.latest.annotations
+        return bool(self.pending or self.lossy or self.untold or self.reported or self.stopped or permitted)
+
+    @property
+    def permitted(self) -> str:
+        """What of the last-known-good somebody has let go, if it did not come back since."""
+        said = self.latest.annotations.get(marks.PERMITTED, "") if self.latest else ""
+        version, _, words = said.partition(";")
+        return words.strip() if marks.number(version) >= self.whole_at else ""
 
     def forget_history(self) -> None:
         """This keeper does not lead any more: what is kept is read anew when it leads again."""
@@ -182,20 +210,33 @@ class Memory:
         lost = history.lost(base, content, guard)
         if lost is None:
             self._settle(content, guard, base)
+            if self.good:
+                self.whole_at = marks.number(self.version)
             return
         if lost.lasting:
             self.lossy, self.paths = pack(content), lost.paths
             return
-        if self.before is None and self.good:
-            self.before, self.before_at = self.base, now
-        self.gone = lost.paths
+        self._lose(Untold(lost.paths, self.base if self.good else None, now))
         self._settle(content, guard, base)
+
+    def _lose(self, one: Untold) -> None:
+        if not self.term:  # whoever leads has told of the older ones
+            self.untold = tuple(other for other in self.untold if one.at - other.at < HANDOVER)
+        if len(self.untold) == MOST_UNTOLD:
+            last = self.untold[-1]
+            one = Untold(tuple(sorted({*last.paths, *one.paths})), last.before, one.at)
+            self.untold = self.untold[:-1]
+        self.untold = (*self.untold, one)
 
     def _settle(self, content: KubernetesObject, guard: Guard, base: KubernetesObject | None) -> None:
         self.lossy, self.paths = b"", ()
         found = history.digest(content.status, guard.keeper.ignore)
         self.good = history.good(content.status, guard, base.status if base else None)
         self.base = Held(found, pack(content))
+
+    def accept(self, guard: Guard) -> None:
+        """Go on from what is left after a loss that somebody allowed."""
+        self._settle(unpack(self.lossy), guard, None)
 
     def fall_back(self, base: Held, guard: Guard, now: float) -> None:
         """Compare with an earlier status: what was seen first may have lost something before that."""

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from hashlib import sha256
 from typing import Final, Protocol
 
 from app.keeper import marks, telling
 from app.keeper.engine import Engine
-from app.keeper.histories import ordered
+from app.keeper.histories import History, ordered
 from app.keeper.memory import Held, Memory, unpack
 from app.keeper.observer import Recorded
 from app.keeper.port import ChangedError, Draft, Importance, KeeperError, Kept, RefusedError, Watched
@@ -38,6 +39,9 @@ class Family(Protocol):
     watched: Watched
     flushing: bool
 
+    async def history(self, uid: str) -> History:
+        """An object's revisions as they are now."""
+
 
 class Recording:
     """Keeps the statuses of a kind.
@@ -65,7 +69,7 @@ class Recording:
             raise Later(refused)
         interval = self._family.watched.guard.keeper.min_interval
         if memory.latest is not None and not self._family.flushing:
-            left = (memory.latest.kept_at + interval - now).total_seconds()
+            left = (memory.latest.kept_at - now + interval).total_seconds()  # in this order no sum is beyond year 9999
             if 0 < left <= interval.total_seconds():  # a revision of the future is one of another clock
                 raise Later(left)
         await self.keep(memory, memory.base)
@@ -121,7 +125,7 @@ class Recording:
     async def _raise(self, memory: Memory, same: Kept, number: int) -> Kept:
         latest = memory.latest
         carried = {name: latest.annotations.get(name) if latest else None for name in marks.CARRIED}
-        said = {**carried, marks.REPORTED: None, marks.VERSION: memory.version}
+        said = {**carried, marks.REPORTED: None, marks.PERMITTED: None, marks.VERSION: memory.version}
         return await self._engine.write(self._engine.cluster.renew, same, number, said)
 
     async def _make(self, memory: Memory, held: Held, number: int) -> Kept:
@@ -129,9 +133,14 @@ class Recording:
         carried = {name: annotations[name] for name in marks.CARRIED if name in annotations}
         draft = Draft(_name(memory.uid, held.digest), held.digest, number, carried)
         status = unpack(held.packed).status
-        return await self._engine.write(
-            self._engine.cluster.keep, self._family.watched, memory.reference(), draft, status
-        )
+        kind, owner, make = self._family.watched, memory.reference(), self._engine.cluster.keep
+        try:
+            return await self._engine.write(make, kind, owner, draft, status)
+        except ChangedError:
+            if any(kept.name == draft.name for kept in await self._family.history(memory.uid)):
+                raise
+        apart = replace(draft, name=f"{draft.name}-{number}")  # whoever took our labels off the other one has it
+        return await self._engine.write(make, kind, owner, apart, status)
 
     async def _forget_old(self, memory: Memory) -> None:
         most = self._family.watched.guard.keeper.revisions

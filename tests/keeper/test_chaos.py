@@ -14,7 +14,8 @@ SEEN_IN = 50
 """Runs that bring everything about."""
 
 EVERYTHING = {
-    *("whole", "never good", "reported", "stopped", "annotated", "whole status repaired", "part repaired", "kept"),
+    *("whole", "never good", "reported", "stopped", "let go", "annotated"),
+    *("whole status repaired", "part repaired", "kept"),
     *("StatusLost", "StatusRepaired", "RepairStopped", "StatusNotCarriedOver"),
 }
 

@@ -3,10 +3,11 @@
 import asyncio
 import json
 
+import pytest
 from virtual_cluster import Weather
 from virtual_keeper import key
 from virtual_time import in_virtual_time, stamp
-from virtual_upgrade import COMPLETED, FULL, ONE, OVERRIDE, begun, lose, reasons
+from virtual_upgrade import COMPLETED, FULL, ONE, begun, lose, reasons
 
 from app.core.guard import OnLoss
 from app.keeper import marks
@@ -74,16 +75,6 @@ async def test_a_loss_that_lasts_is_told_of_once() -> None:
     await asyncio.sleep(1)
     await lose(scene)
     assert reasons(scene) == ["StatusLost", "StatusLost"]
-
-
-@in_virtual_time
-async def test_an_override_is_respected() -> None:
-    """Who says on the object that the status may go has it go, though it is told of."""
-    scene = await begun()
-    await lose(scene, annotations={OVERRIDE: f"{stamp(1800)}; *; cleaning up"})
-    assert scene.cluster.status(ONE) is None
-    assert reasons(scene) == ["StatusLost"]
-    assert len(scene.told.withheld) == 1
 
 
 @in_virtual_time
@@ -270,3 +261,25 @@ async def test_without_history_nothing_is_put_back() -> None:
     await asyncio.sleep(60)
     assert scene.cluster.status(two) is None
     assert reasons(scene) == ["StatusNotKept", "StatusLost"]
+
+
+@in_virtual_time
+async def test_each_of_two_losses_at_once_is_told() -> None:
+    """Parts that go one after the other, sooner than the first can be told, are all told."""
+    scene = await begun()
+    less = {name: value for name, value in FULL.items() if name != "imageID"}
+    scene.cluster.write(ONE, json.dumps(less))
+    await lose(scene, json.dumps(less | {"nodeStatuses": {"node1": FULL["nodeStatuses"]["node1"]}}))
+    words = " ".join(said.message for said in scene.cluster.events("StatusLost"))
+    assert "/status/imageID" in words
+    assert "/status/nodeStatuses/node2" in words
+
+
+@pytest.mark.parametrize("status", ['"done"', "7", "[]", '["done"]', "true"])
+@in_virtual_time
+async def test_what_is_no_object_is_no_good_status(status: str) -> None:
+    """A status that is text, a number or a list never becomes last-known-good, and its loss is told."""
+    scene = await begun(on_loss=OnLoss.REPORT)
+    await lose(scene, status, seconds=100)
+    assert scene.cluster.history(ONE) == [FULL]
+    assert scene.told.faults == []

@@ -132,3 +132,26 @@ async def test_leadership_that_is_lost_stops_every_write() -> None:
     await asyncio.sleep(100)
     after = dict(scene.cluster.calls)
     assert {name for name in after if after[name] != before.get(name)} == {"watched"}
+
+
+@in_virtual_time
+async def test_a_standby_takes_over_the_newest_loss_and_not_the_first() -> None:
+    """A loss of long ago, told by the leader of that time, does not hide the one that nobody has told."""
+    scene = await begun()
+    scene.start(leads=False)
+    await asyncio.sleep(1)
+    nodes = FULL["nodeStatuses"]
+    less = FULL | {"nodeStatuses": {"node1": nodes["node1"]}}
+    await lose(scene, json.dumps(less), seconds=200)
+    grown = less | {"nodeStatuses": {"node1": nodes["node1"], "node3": {}}}
+    scene.cluster.write(ONE, json.dumps(less | {"step": 1}))
+    await asyncio.sleep(1)
+    scene.cluster.write(ONE, json.dumps(grown))
+    await asyncio.sleep(1)
+    await scene.keepers[0].kill()
+    scene.cluster.write(ONE, json.dumps(less))
+    await asyncio.sleep(10)
+    scene.keepers[1].leadership.set(leads=True)
+    await asyncio.sleep(100)
+    assert any("/status/nodeStatuses/node3" in said.message for said in scene.cluster.events("StatusLost"))
+    assert grown in scene.cluster.history(ONE)

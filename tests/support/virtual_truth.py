@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import pairwise
-from typing import Any
+from typing import Any, Final
 
 from virtual_cluster import Key, Stored, observed
 from virtual_life import Life, annotations, content
@@ -13,6 +13,9 @@ from virtual_time import moment
 from app.core import override
 from app.core.guard import OnLoss
 from app.keeper import marks
+
+UNSEEN: Final = 30.0
+"""Seconds: what was there for no longer, nobody may have seen: one keeper is dead, and the next one's watch is late."""
 
 
 def wrongs(life: Life, seen: Counter[str]) -> list[str]:
@@ -75,8 +78,20 @@ def _reason(life: Life, at: Key, one: Stored) -> str:
         return "stopped"
     if marks.STOPPED in life.cluster.latest(at).annotations:
         return "stopped, and the word taken away twice"
+    if _let_go(life, at, one):
+        return "let go"
     allowed = override.ANNOTATION in annotations(one) and _allowed(life, at, one, moment(one.at + 1))
     return "allowed" if allowed else ""
+
+
+def _let_go(life: Life, at: Key, one: Stored) -> bool:
+    """Whether an override was in force where the keepers say so, and it did not come back since where they saw it."""
+    version = marks.number(life.cluster.latest(at).annotations.get(marks.PERMITTED, "").partition(";")[0])
+    since = [other for where, other in life.cluster.log if where == at and other.version >= version]
+    ends = [*(other.at for other in since[1:]), one.at + 1]
+    was_there = sum(end - other.at for other, end in zip(since, ends, strict=True) if _is_whole(content(other)))
+    allowed = any(_allowed(life, at, since[0], moment(when)) for when in (since[0].at, ends[0]))
+    return allowed and not _is_whole(content(since[0])) and was_there <= UNSEEN
 
 
 def _without_times(status: Any) -> Any:

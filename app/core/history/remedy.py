@@ -37,7 +37,9 @@ class Remedy:
     paths: tuple[str, ...]
 
 
-def remedy(base: KubernetesObject, now: KubernetesObject, guard: Guard, at: datetime) -> Remedy | str:
+def remedy(
+    base: KubernetesObject, now: KubernetesObject, guard: Guard, at: datetime, permitted: str = ""
+) -> Remedy | str:
     """What to put back, or in words why nothing is.
 
     Args:
@@ -45,17 +47,18 @@ def remedy(base: KubernetesObject, now: KubernetesObject, guard: Guard, at: date
         now: the object as it is.
         guard: the rules for its kind.
         at: the current time, with its zone.
+        permitted: what overrides that are over have let go, as ``permission`` tells it.
     """
     if jsontext.present(now.metadata.deletion_timestamp):
         return DELETING
     missing = places.missing(now.status, places.never_removed(base.status, guard), guard)
     if not missing:
         return NOTHING
-    allowed = override.read(now, guard.override_max_duration, at)
-    if isinstance(allowed, override.Override):
-        missing = frozenset(place for place in missing if not allowed.covers((STATUS, *place)))
-        if not missing:
-            return ALLOWED
+    for allowed in (override.read(now, guard.override_max_duration, at), override.scope(permitted)):
+        if isinstance(allowed, override.Override):
+            missing = frozenset(place for place in missing if not allowed.covers((STATUS, *place)))
+    if not missing:
+        return ALLOWED
     topmost = sorted(place for place in missing if not any(place[:depth] in missing for depth in range(len(place))))
     present = ABSENT if is_empty(now.status, guard.empty_status) else now.status
     operations = patch.text(_additions(base.status, present, topmost), now)
