@@ -83,7 +83,7 @@ class Recording:
             ChangedError: the history is not as it was.
             KeeperError: it could not be written.
         """
-        number = memory.latest.revision + 1 if memory.latest else 1
+        number = memory.next_number(held.digest)
         same = next((kept for kept in memory.kept if kept.digest == held.digest), None)
         if (same is not None and same is memory.latest) or self._refused_for(memory, held):
             return

@@ -53,6 +53,9 @@ def _at_the_end(life: Life, at: Key, one: Stored, seen: Counter[str]) -> Iterato
     guard = next(guard for guard in life.scene.guards if guard.name == at[0])
     if len(history) > guard.keeper.revisions:
         yield f"{at[2]} has {len(history)} revisions"
+    numbers = Counter(kept.revision for kept in life.cluster.kept.values() if kept.uid == one.uid)
+    if twice := [number for number, times in numbers.items() if times > 1]:
+        yield f"{at[2]} has the revision {twice} more than once"
     if "deletionTimestamp" in one.metadata:
         return
     status = content(one)
