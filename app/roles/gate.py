@@ -24,6 +24,7 @@ from app.gate.progress import Interrupted, Progress
 from app.rancher.client import RancherClient
 from app.rancher.passing import Passing
 from app.rancher.upstream import Upstream, UpstreamError
+from app.roles.allocator import give_back
 from app.roles.descriptors import require
 from app.roles.journal import open_journal
 from app.roles.journal_lines import Keeping
@@ -63,6 +64,7 @@ class Gate:
             raise SettingsError(settings.incomplete())
         self.connections = settings.most_held + OTHERS
         require(self.connections + UPSTREAM)
+        give_back()
         self._telemetry = GateTelemetry(telemetry)
         try:
             upstream = Upstream.at(settings.rancher_url, settings.rancher_ca)
