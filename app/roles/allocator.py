@@ -1,4 +1,4 @@
-"""Memory that is free again goes back to the system: glibc's allocator, where this runs on it, is told to keep to that."""
+"""Memory that is free again goes back to the system: glibc's allocator, where it is what is here, is told to do so."""
 
 import ctypes
 from typing import Final
