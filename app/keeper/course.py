@@ -63,6 +63,8 @@ class Course:
     async def _see_to(self, memory: Memory) -> None:
         if memory.term != self._term:
             await self._join(memory)
+        if memory.uncertain:  # what is remembered from now on has to stand on the one that is the newest
+            memory.kept, memory.uncertain = await self._family.history(memory.uid), False
         if memory.deleting:
             return
         await self._facing.tell_gone(memory)

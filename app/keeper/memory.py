@@ -109,7 +109,7 @@ class Memory:
         tried: the version for which one came to nothing.
         withheld: the version for which it was said why nothing is put back.
         stopped: it is not repaired any more.
-        numbered: the number of the revision written last, or perhaps written, and its digest.
+        uncertain: whether a revision may be there that is not in ``kept``: nobody answered when it was written.
         refused: the digest of a status that the API server does not take as a revision: too large, mostly.
         refused_at: when that was, by the monotonic clock.
         failures: failed attempts in a row.
@@ -136,7 +136,7 @@ class Memory:
     tried: str = ""
     withheld: str = ""
     stopped: bool = False
-    numbered: tuple[int, str] = (0, "")
+    uncertain: bool = False
     refused: str = ""
     refused_at: float = 0.0
     failures: int = 0
@@ -178,14 +178,7 @@ class Memory:
         self.kept, self.term = (), 0
         self.reported = self.counted = self.tried = self.withheld = ""
         self.told = ()
-        self.numbered = (0, "")
-
-    def next_number(self, digest: str) -> int:
-        """The number for a revision; one whose answer was lost may be there, and has its number to itself."""
-        highest, last = self.numbered
-        if last != digest or (self.latest is not None and self.latest.revision >= highest):
-            self.numbered = (max(highest, self.latest.revision if self.latest else 0) + 1, digest)
-        return self.numbered[0]
+        self.uncertain = False
 
     def current(self) -> KubernetesObject | None:
         """The object as it is now, as far as it matters."""

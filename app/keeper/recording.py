@@ -83,10 +83,10 @@ class Recording:
             ChangedError: the history is not as it was.
             KeeperError: it could not be written.
         """
-        number = memory.next_number(held.digest)
         same = next((kept for kept in memory.kept if kept.digest == held.digest), None)
         if (same is not None and same is memory.latest) or self._refused_for(memory, held):
             return
+        number = memory.latest.revision + 1 if memory.latest else 1
         try:
             if same is not None:
                 made = await self._raise(memory, same, number)
@@ -98,6 +98,7 @@ class Recording:
         except ChangedError:
             raise
         except KeeperError:
+            memory.uncertain = True
             self._tell(memory, Recorded.FAILED)
             raise
         memory.kept = ordered([*(kept for kept in memory.kept if kept is not same), made])

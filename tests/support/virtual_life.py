@@ -41,6 +41,7 @@ class Life:
         calm: nothing goes wrong any more.
         removed: times at which a person, or a write, took the word away that repairs were stopped, by uid.
         mine: versions that honest writers stored.
+        attended: seconds at which somebody led and nothing was in the way.
         wrong: what should not have happened.
     """
 
@@ -51,6 +52,7 @@ class Life:
     calm: bool = False
     removed: dict[str, int] = field(default_factory=dict)
     mine: set[int] = field(default_factory=set)
+    attended: list[float] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
     @property
@@ -192,6 +194,13 @@ class Life:
             else:
                 self._lead_alone()
 
+    async def attention(self) -> None:
+        """Note each second when it can be expected that what happens is seen to."""
+        while True:
+            await asyncio.sleep(1)
+            if self.cluster.weather == Weather() and any(one.leadership.leads for one in self.scene.keepers):
+                self.attended.append(seconds())
+
     def _lead_alone(self) -> Running:
         return self.scene.start(leads=True)
 
@@ -210,6 +219,7 @@ async def _live(seed: int) -> Life:
     places = [key(name) for name in NAMES] + [key("four", "reports")]
     tasks = [asyncio.create_task(life.writer(at)) for at in places]
     tasks += [asyncio.create_task(life.outages()), asyncio.create_task(life.deaths())]
+    attention = asyncio.create_task(life.attention())
     await asyncio.sleep(LENGTH)
     life.calm = True
     await asyncio.gather(*tasks)
@@ -217,6 +227,7 @@ async def _live(seed: int) -> Life:
     if not any(one.leadership.leads for one in scene.keepers):
         scene.start()
     await asyncio.sleep(CALM)
+    attention.cancel()
     return life
 
 

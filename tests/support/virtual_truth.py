@@ -14,8 +14,8 @@ from app.core import override
 from app.core.guard import OnLoss
 from app.keeper import marks
 
-UNSEEN: Final = 30.0
-"""Seconds: what was there for no longer, nobody may have seen: one keeper is dead, and the next one's watch is late."""
+UNSEEN: Final = 45
+"""Seconds: what was there for no longer, nobody may have seen to: after a failure it is tried again within 30."""
 
 
 def wrongs(life: Life, seen: Counter[str]) -> list[str]:
@@ -92,7 +92,8 @@ def _let_go(life: Life, at: Key, one: Stored) -> bool:
     version = marks.number(life.cluster.latest(at).annotations.get(marks.PERMITTED, "").partition(";")[0])
     since = [other for where, other in life.cluster.log if where == at and other.version >= version]
     ends = [*(other.at for other in since[1:]), one.at + 1]
-    was_there = sum(end - other.at for other, end in zip(since, ends, strict=True) if _is_whole(content(other)))
+    whole = [(other.at, end) for other, end in zip(since, ends, strict=True) if _is_whole(content(other))]
+    was_there = sum(begin < second < end for second in life.attended for begin, end in whole)
     allowed = any(_allowed(life, at, since[0], moment(when)) for when in (since[0].at, ends[0]))
     return allowed and not _is_whole(content(since[0])) and was_there <= UNSEEN
 
