@@ -65,6 +65,8 @@ _RULES: Final = (
     (rf"(?im)((?:^|\\n|[{{,])[ \t-]*(?:{_MAYBE_KEYS}):[ \t]+){_VALUE}", rf"\1{MARK}"),
     (rf"(?i)((?<!\S)--?[\w-]{{0,20}}(?:{_SURE_KEYS}|token|secret)[ \t]+){_VALUE}", rf"\1{MARK}"),
     (rf"((?<!\S)(?:-u|--user)[ \t=]+){_VALUE}", rf"\1{MARK}"),
+    # a string after what was taken for a value, and was a key itself (password= "secret":"..."), and what clings to it
+    (rf"(\[redacted\]{_QUOTE}\s{{0,3}}[:=]\s{{0,3}})(?=\\*[\"']){_VALUE}[^\s,;)}}\]]*", rf"\1{MARK}"),
     # tokens that show what they are
     (r"\beyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*)*", MARK),
     (r"\b((?:token|kubeconfig|agent|telemetry|helm|compose|cattle)-[\w.-]{1,100}):[\w-]{8,}", rf"\1:{MARK}"),

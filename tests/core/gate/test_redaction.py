@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.core.gate.redaction import LONGEST, LONGEST_READ, MARK, redact
@@ -262,6 +262,9 @@ def test_again_changes_nothing(text: str, longest: int) -> None:
 
 
 @settings(max_examples=400, deadline=None)
+@example('"secret":"', "password=")
+@example('"secret":"', ":cookie:")
+@example('"secret":"', '[redacted]="password=')
 @given(st.sampled_from(["password=", "https://u:", "Bearer ", "token-abcde:", '"secret":"', "R_SESS="]), HARD)
 def test_any_surroundings(before: str, around: str) -> None:
     """Whatever stands before and after, a credential in a plain form goes."""
