@@ -150,11 +150,15 @@ class Facing:
 
     async def _stop(self, memory: Memory, seen: Observed, remedy: Remedy) -> None:
         kind, value = self._family.watched, f"stopped {marks.written(self._engine.clock.now())}"
-        memory.tried = seen.resource_version
         try:
             told = await self._engine.write(self._engine.cluster.annotate, kind, seen, {marks.REPAIR: value})
         except ChangedError:
+            memory.tried = seen.resource_version
             return
+        except RefusedError:
+            memory.tried = seen.resource_version
+            raise
+        memory.tried = seen.resource_version
         await self._stopped(memory, remedy, told.resource_version)
 
     async def _stopped(self, memory: Memory, remedy: Remedy, version: str) -> None:

@@ -120,3 +120,37 @@ async def test_a_word_that_cannot_be_written_is_written_after_the_next_look() ->
     assert scene.cluster.status(ONE) is None
     assert str(scene.cluster.annotation(ONE, marks.REPAIR)).startswith("stopped")
     assert reasons(scene).count("RepairStopped") == 1
+
+
+@in_virtual_time
+async def test_a_word_that_is_not_heard_is_said_again() -> None:
+    """An object says that repairs were stopped, though the API server did not answer at first."""
+    scene = await begun()
+    for _ in range(3):
+        await lose(scene)
+    scene.cluster.unheard.add("annotate")
+    await lose(scene, seconds=5)
+    scene.cluster.unheard.clear()
+    await asyncio.sleep(30)
+    assert str(scene.cluster.annotation(ONE, marks.REPAIR)).startswith("stopped")
+    assert reasons(scene).count("RepairStopped") == 1
+
+
+@in_virtual_time
+async def test_repairs_are_counted_on_the_newest_revision_though_its_answer_was_lost() -> None:
+    """A revision that was made without an answer is the newest: what is remembered stands there for the next leader."""
+    scene = await begun()
+    scene.cluster.write(ONE, json.dumps(FULL | {"step": 1}))
+    scene.cluster.unanswered.add("keep")
+    await asyncio.sleep(28.1)
+    scene.cluster.unanswered.clear()
+    assert len(scene.cluster.history(ONE)) == 2
+    scene.cluster.write(ONE, json.dumps(FULL))
+    for _ in range(3):
+        await lose(scene, seconds=2)
+    await scene.keepers[0].kill()
+    scene.start()
+    await asyncio.sleep(1)
+    await lose(scene)
+    assert scene.cluster.status(ONE) is None
+    assert reasons(scene).count("StatusRepaired") == 3

@@ -92,6 +92,8 @@ class VirtualCluster:
         absent: resources that have no CRD.
         gone: revisions that a list still names and that cannot be read any more.
         refused: calls that the API server never takes.
+        unheard: calls that do nothing, as when the API server does not answer.
+        unanswered: calls that do what they should, and whose answer is lost.
         faulty: calls in which the keeper's own client has a fault.
         written: what keepers changed in objects: when, who, which, and the versions before and after.
     """
@@ -102,6 +104,8 @@ class VirtualCluster:
     absent: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
+    unheard: set[str] = field(default_factory=set)
+    unanswered: set[str] = field(default_factory=set)
     faulty: set[str] = field(default_factory=set)
     objects: dict[Key, Stored] = field(default_factory=dict)
     log: list[tuple[Key, Stored]] = field(default_factory=list)
@@ -353,9 +357,9 @@ class VirtualClient:
         if name in self.cluster.refused:
             raise RefusedError(f"no right to {name}")
         weather, chance = self.cluster.weather, self.cluster.rng.random()
-        if chance < weather.fails:
+        if chance < weather.fails or name in self.cluster.unheard:
             raise KeeperError("the API server does not answer")
-        return chance > 1 - weather.unknown
+        return chance > 1 - weather.unknown or name in self.cluster.unanswered
 
     async def _pause(self) -> None:
         await asyncio.sleep(self.cluster.rng.random() * self.cluster.weather.slow)
