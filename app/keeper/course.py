@@ -67,6 +67,7 @@ class Course:
             memory.kept, memory.uncertain = await self._family.history(memory.uid), False
         if memory.deleting:
             return
+        await self._recording.forget_old(memory)  # somebody may have ended before it did
         await self._facing.tell_gone(memory)
         if memory.lossy:
             await self._facing.face(memory)

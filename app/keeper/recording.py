@@ -62,7 +62,6 @@ class Recording:
             KeeperError: it could not be.
         """
         if not memory.pending or memory.base is None:
-            await self._forget_old(memory)  # which may have failed before
             return
         now = self._engine.clock.now()
         if refused := self._refused_for(memory, memory.base):
@@ -103,7 +102,7 @@ class Recording:
             raise
         memory.kept = ordered([*(kept for kept in memory.kept if kept is not same), made])
         self._tell(memory, Recorded.KEPT if same is None else Recorded.RAISED)
-        await self._forget_old(memory)
+        await self.forget_old(memory)
 
     async def remember(self, memory: Memory, annotations: Mapping[str, str | None]) -> None:
         """Write annotations on the last-known-good, if there is one.
@@ -143,7 +142,12 @@ class Recording:
         apart = replace(draft, name=f"{draft.name}-{number}")  # whoever took our labels off the other one has it
         return await self._engine.write(make, kind, owner, apart, status)
 
-    async def _forget_old(self, memory: Memory) -> None:
+    async def forget_old(self, memory: Memory) -> None:
+        """Delete what the ring has no room for.
+
+        Raises:
+            KeeperError: something could not be deleted.
+        """
         most = self._family.watched.guard.keeper.revisions
         while len(memory.kept) > most:
             oldest = memory.kept[0]
