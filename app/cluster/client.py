@@ -7,10 +7,10 @@ from email.utils import parsedate_to_datetime
 from typing import Final
 
 from kubernetes.aio.client import AdmissionregistrationV1Api, ApiClient, Configuration, CoreV1Api
-from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 from msgspec import Struct
 
 from app.cluster.calls import JSON_PATCH, call, decoded, only_at
+from app.cluster.kubeconfig import configure
 from app.cluster.port import OURS, ClusterError, Kind, Registration, Secret
 
 MANAGER: Final = "status-guard-certs"
@@ -145,24 +145,13 @@ async def connected(kubeconfig: str | None, context: str | None) -> AsyncIterato
     """
     # 0 is no limit: each watch holds a connection, and a hundred of them would leave none for writes.
     configuration = Configuration(connection_pool_maxsize=0)
+    await configure(configuration, kubeconfig, context)
     try:
-        await _configure(configuration, kubeconfig, context)
         api = ApiClient(configuration)
-    except (ConfigException, OSError) as error:
-        raise ClusterError(
-            f"no way to a cluster: {error}; name a kubeconfig with --kubeconfig, or a context of it with --context"
-        ) from None
+    except OSError as error:  # a certificate that it names cannot be read
+        raise ClusterError(f"no way to a cluster: {error}; mend the kubeconfig, or name another one") from None
     async with api:
         yield api
-
-
-async def _configure(configuration: Configuration, kubeconfig: str | None, context: str | None) -> None:
-    try:
-        await load_kube_config(kubeconfig, context, configuration, persist_config=False)  # type: ignore[no-untyped-call]  # the package types its models only
-    except ConfigException:
-        if kubeconfig is not None or context is not None:
-            raise
-        load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]  # as above
 
 
 def _registration(kind: Kind, found: _Configuration) -> Registration:
