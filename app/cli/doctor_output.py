@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from app.core.diagnosis.finding import Finding, Level
-from app.core.wording import printable
+from app.core.printing import printable
 
 _COLOURS: Final = {Level.OK: "green", Level.INFO: "cyan", Level.WARNING: "yellow", Level.ERROR: "bold red"}
 _LONGEST: Final = 2000

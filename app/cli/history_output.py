@@ -15,7 +15,7 @@ from app.cluster.histories import Past
 from app.core import pointer
 from app.core.history.difference import Change, Sort
 from app.core.jsontext import ABSENT
-from app.core.wording import printable
+from app.core.printing import printable
 from app.keeper.port import Kept
 
 _COLOURS: Final = {Sort.ADDED: "green", Sort.CHANGED: "yellow", Sort.REMOVED: "red"}

@@ -20,6 +20,7 @@ from app.cli.install_order import Order
 from app.cli.review_output import Output
 from app.core.gate.readiness import Check
 from app.core.gate.readiness import Outcome as CheckOutcome
+from app.core.printing import printable
 from app.gate.progress import Phase, Progress
 
 _PHASES: Final = {
@@ -51,7 +52,7 @@ class Quiet:
     def __call__(self, text: str) -> str:
         """The text as it may be printed."""
         said = text.replace(self._token, "[token]") if self._token else text
-        return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in said)
+        return printable(said)
 
 
 class Lines(AbstractContextManager["Lines"]):

@@ -11,7 +11,7 @@ from app.core import patch, pointer
 from app.core.history import difference
 from app.core.history.difference import Change
 from app.core.pointer import Tokens
-from app.core.wording import printable
+from app.core.printing import printable
 from app.keeper.port import ChangedError, KeeperError, Kept
 
 EXIT_UNRECORDED: Final = 3

@@ -14,6 +14,7 @@ from msgspec import Raw
 from rich.console import Console
 from rich.text import Text
 
+from app.core.printing import printable
 from app.core.review import AdmissionRequest
 from app.core.verdict import Action, Verdict
 
@@ -122,4 +123,4 @@ def _indented(text: bytes) -> str:
 
 def _line(text: str, style: str = "") -> Text:
     """A line without what a terminal would take for a command: names and values come from whoever wrote the object."""
-    return Text("".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text), style)
+    return Text(printable(text), style)

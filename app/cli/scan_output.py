@@ -12,6 +12,7 @@ from app.core.exposure import exposed
 from app.core.exposure.exposed import Exposure
 from app.core.exposure.findings import Findings, Row
 from app.core.exposure.registered import Live
+from app.core.printing import printable
 
 _LIVE: Final = {
     Live.IN_STEP: ("in step", "green"),
@@ -59,7 +60,7 @@ def _exposure(row: Row) -> Text:
 
 def _guard(row: Row, found: Findings) -> Text:
     if row.guards:
-        return Text(", ".join(map(_printable, row.guards)))
+        return Text(", ".join(map(printable, row.guards)))
     if not found.guards_known:
         return Text("?", "yellow")
     return Text("none", "red") if row.exposed else Text("-")
@@ -80,15 +81,15 @@ def _below(found: Findings) -> Iterator[Text]:
     if found.rows:
         yield Text()
     for row, remark in told:
-        yield Text(f"{row.kind.definition.name}: {_printable(remark)}")
+        yield Text(f"{row.kind.definition.name}: {printable(remark)}")
     if found.apart:
         yield Text(f"Guards of kinds that this cluster does not have, or that have no status: {', '.join(found.apart)}")
     for name, differences in found.apart.items():
-        yield from (Text(f"guard {name}: {_printable(one)}") for one in differences)
+        yield from (Text(f"guard {name}: {printable(one)}") for one in differences)
     if any(row.live is Live.MISSING for row in found.rows):
         yield Text("missing: no webhook of the guard is there; apply what `status-guard export webhook` prints")
     for name in found.left_over:
-        yield Text(f"{_printable(name)} is in the cluster, and no rule asks for it")
+        yield Text(f"{printable(name)} is in the cluster, and no rule asks for it")
     if told or found.apart or found.left_over or found.drifted:
         yield Text()
     yield Text(_sum(found))
@@ -107,8 +108,3 @@ def _sum(found: Findings) -> str:
         f"{summary['exposed']} exposed ({unguarded} of them unguarded, {at_risk} object{'s' * (at_risk != 1)} at risk),"
         f" {summary['safe']} safe, {summary['withoutStatus']} without a status."
     )
-
-
-def _printable(text: str) -> str:
-    """Names in the cluster come from whoever made them, and a terminal obeys some characters."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)

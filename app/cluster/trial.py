@@ -22,8 +22,8 @@ from app.core.export.manifest import DOMAIN
 from app.core.guard import Guard
 from app.core.judge import being_deleted, listed_writer
 from app.core.losses import whole_status
+from app.core.printing import printable
 from app.core.review import KubernetesObject, ObjectMeta, UserInfo
-from app.core.wording import printable
 
 _TIMEOUT: Final = 30.0
 """Seconds: two webhooks of ours at 3 s each, and as much again for everybody else's."""

@@ -6,6 +6,7 @@ from typing import Final
 from app.core.guard import Guard
 from app.core.override import ANNOTATION, Unusable
 from app.core.pointer import escape
+from app.core.printing import printable
 from app.core.review import AdmissionRequest
 from app.core.rule_ids import RuleId
 from app.core.verdict import Action, Finding
@@ -103,12 +104,3 @@ def listed(findings: Sequence[Finding]) -> str:
     """``/status (SG003), /metadata/labels/a (SG007)``."""
     named = ", ".join([f"{finding.path} ({finding.rule})" for finding in findings[:_MANY]])
     return named if len(findings) <= _MANY else f"{named} and {len(findings) - _MANY} more"
-
-
-def printable(text: str, longest: int) -> str:
-    """Text that is safe in an HTTP header and a terminal, cut to a length in characters."""
-    if len(text) > longest:
-        text = f"{text[: longest - 1]}…"
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)

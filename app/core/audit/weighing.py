@@ -16,9 +16,10 @@ from app.core.audit.known import Known, newer
 from app.core.audit.report import Doubt, Loss, Unknown
 from app.core.guard import Guard, Guards
 from app.core.judge import judge
+from app.core.printing import printable
 from app.core.review import AdmissionRequest, GroupVersionKind, GroupVersionResource, KubernetesObject, Options
 from app.core.verdict import Action, Endpoint, Finding
-from app.core.wording import finding, printable
+from app.core.wording import finding
 
 NOT_ASKED: Final = "not-asked"
 """What the webhook would have done about a CREATE."""

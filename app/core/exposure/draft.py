@@ -81,7 +81,7 @@ def _managers(seen: Seen) -> Iterator[str]:
             f"{manager or '(no name)'} by {how} on {times}" for (manager, how), times in seen.managers.most_common(5)
         ]
         yield from _comment(
-            4, f"Field managers seen on it, which are programs and not users: {'; '.join(map(_printable, named))}."
+            4, f"Field managers seen on it, which are programs and not users: {'; '.join(map(printable, named))}."
         )
 
 
@@ -133,10 +133,6 @@ def _text(value: str) -> str:
     """A YAML scalar; JSON's strings are YAML's."""
     plain = _PLAIN.fullmatch(value) and value.lower() not in _NO_TEXT
     return value if plain else json.dumps(value, ensure_ascii=False)
-
-
-def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 def _comment(indent: int, text: str) -> list[str]:
