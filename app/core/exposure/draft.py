@@ -11,6 +11,7 @@ from app.core.exposure.exposed import Exposure, Kind
 from app.core.exposure.guessing import Guess, Part, Sureness, guesses
 from app.core.exposure.seen import Seen
 from app.core.pointer import Tokens, render
+from app.core.printing import printable
 
 _WIDTH: Final = 118
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*|/[A-Za-z0-9_./-]+")
