@@ -132,7 +132,7 @@ class Course:
         except ChangedError:
             return  # it is gone by now
         kind = self._family.watched
-        words = telling.not_carried_over(kind, memory, latest.uid)
+        words = telling.not_carried_over(kind, memory, latest)
         await self._engine.write(
             self._engine.cluster.say, kind, memory.reference(), Importance.WARNING, telling.NOT_CARRIED_OVER, words
         )

@@ -193,9 +193,7 @@ class Facing:
         if memory.told != paths:
             self._engine.observer.lost(kind.guard.name, str(memory), paths)
             memory.told = paths
-        number = memory.latest.revision if memory.latest else None
-        words = telling.lost(kind, memory, paths, number)
-        await self._say(memory, Importance.WARNING, telling.LOST, words)
+        await self._say(memory, Importance.WARNING, telling.LOST, telling.lost(kind, memory, paths))
 
     async def _say(self, memory: Memory, importance: Importance, reason: str, words: str) -> None:
         kind = self._family.watched

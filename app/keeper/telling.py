@@ -6,7 +6,7 @@ from typing import Final
 from app.core.override import ANNOTATION
 from app.keeper import marks
 from app.keeper.memory import Memory
-from app.keeper.port import Watched
+from app.keeper.port import Kept, Watched
 
 LOST: Final = "StatusLost"
 REPAIRED: Final = "StatusRepaired"
@@ -21,9 +21,11 @@ _PATHS: Final = 8
 _LONG: Final = 100
 
 
-def lost(kind: Watched, memory: Memory, paths: Sequence[str], revision: int | None) -> str:
+def lost(kind: Watched, memory: Memory, paths: Sequence[str]) -> str:
     """Something is gone."""
-    how = f"To put it back: {_restore(kind, memory, revision)}" if revision else "No earlier status was kept."
+    how = "No earlier status was kept."
+    if kept := memory.latest:
+        how = f"To put it back: {_restore(kind, memory, kept, f'--revision {kept.revision}')}"
     return _cut(f"Lost: {_listed(paths)}. The guard was down, or lets this writer do so. {how}")
 
 
@@ -41,12 +43,12 @@ def stopped(kind: Watched, memory: Memory, paths: Sequence[str], times: int) -> 
     )
 
 
-def not_carried_over(kind: Watched, memory: Memory, uid: str) -> str:
+def not_carried_over(kind: Watched, memory: Memory, earlier: Kept) -> str:
     """There was one before."""
-    restore = f"kubectl status-guard restore {_kind(kind)}/{memory.name}{_in(memory)} --from-uid {uid}"
+    restore = _restore(kind, memory, earlier, f"--from-uid {earlier.uid}")
     return _cut(
-        f"This object was made anew. The status of the earlier one (uid {uid}) was not carried over; as long as its"
-        f" history is there, this puts it back: {restore}"
+        f"This object was made anew. The status of the earlier one (uid {earlier.uid}) was not carried over; as long as"
+        f" its history is there, this puts it back: {restore}"
     )
 
 
@@ -60,8 +62,9 @@ def not_repaired(why: str) -> str:
     return _cut(f"What was lost could not be put back: {why}")
 
 
-def _restore(kind: Watched, memory: Memory, revision: int | None) -> str:
-    return f"kubectl status-guard restore {_kind(kind)}/{memory.name}{_in(memory)} --revision {revision}"
+def _restore(kind: Watched, memory: Memory, kept: Kept, which: str) -> str:
+    apart = f" --history-namespace {kept.namespace}" if kept.namespace != memory.namespace else ""
+    return f"kubectl status-guard restore {_kind(kind)}/{memory.name}{_in(memory)}{apart} {which}"
 
 
 def _kind(kind: Watched) -> str:

@@ -29,6 +29,25 @@ async def test_a_lost_status_is_put_back_within_a_second() -> None:
 
 
 @in_virtual_time
+async def test_the_commands_say_where_the_history_is() -> None:
+    """Where it is not beside its object, the commands in Events name its namespace: nothing else would find it."""
+    scene = await begun()
+    scene.cluster.apart = "histories"
+    two = key("two")
+    scene.cluster.create(two, json.dumps(FULL))
+    await asyncio.sleep(2)
+    scene.cluster.write(two, None)
+    await asyncio.sleep(2)
+    scene.cluster.delete(two)
+    scene.cluster.create(two, None)
+    await asyncio.sleep(2)
+    restore = "restore upgrades.harvesterhci.io/two -n harvester-system --history-namespace histories"
+    said = {event.reason: event.message for event in scene.cluster.said}
+    assert f"{restore} --revision 1" in said["StatusLost"]
+    assert f"{restore} --from-uid " in said["StatusNotCarriedOver"]
+
+
+@in_virtual_time
 async def test_with_report_nothing_is_written() -> None:
     """Where the rules say Report the loss is told of, and the object stays as it is."""
     scene = await begun(on_loss=OnLoss.REPORT)

@@ -45,6 +45,7 @@ class KeptCluster:
 
     cluster: Cluster
     folder: Path
+    apart: str = ""
     keepers: list[Keeper] = field(default_factory=list)
 
     @property
@@ -56,6 +57,7 @@ class KeptCluster:
         """Start a keeper, with the ServiceAccount's token."""
         server = self.cluster.server
         given = ["--roles=keeper", f"--rules={self.rules}", "--ops-port=0", "--drain=0s", f"--namespace={NAMESPACE}"]
+        given += [f"--history-namespace={self.apart}"] if self.apart else []
         command = [sys.executable, "-m", "app", "serve", *given, f"--kubeconfig={server.kubeconfig_for('keeper')}"]
         popen = subprocess.Popen([*command, *options], env=server.environment(), stderr=subprocess.PIPE)
         keeper = Keeper(popen, None)  # type: ignore[arg-type]  # it has no TLS endpoint
@@ -98,19 +100,26 @@ class KeptCluster:
 
 
 @contextmanager
-def kept_cluster(folder: Path) -> Iterator[KeptCluster]:
-    """Start one; keepers that still run in the end are stopped."""
+def kept_cluster(folder: Path, apart: str = "") -> Iterator[KeptCluster]:
+    """Start one; keepers that still run in the end are stopped.
+
+    Args:
+        folder: for its data.
+        apart: a namespace that all histories are to lie in, with rights that allow for no other.
+    """
     account = '"system:serviceaccounts,system:serviceaccounts:status-guard,system:authenticated"'
     shipped = ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "ServiceAccount")
     with rbac_server(folder, [*tokens(), f"keeper,{KEEPER},keeper,{account}"]) as server:
         cluster = Cluster(server)
         cluster.furnish(crd("harvesterhci.io", "upgrades"), crd("example.io", "scales", subresources=True))
-        server.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+        for name in filter(None, (NAMESPACE, apart)):
+            server.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
         server.apply(*(one for one in rendered("keeper/base") if one["kind"] in shipped))
-        whole = KeptCluster(cluster, folder)
+        whole = KeptCluster(cluster, folder, apart)
         whole.rules.mkdir()
         (whole.rules / "rules.yaml").write_text(_RULES)
-        rights = server.status_guard("export", "rbac", "--rules", str(whole.rules))
+        where = ["--history-namespace", apart] if apart else []
+        rights = server.status_guard("export", "rbac", "--rules", str(whole.rules), *where)
         assert rights.returncode == 0, rights.stderr
         server.kubectl("apply", "--filename=-", stdin=rights.stdout)
         try:

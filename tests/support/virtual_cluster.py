@@ -89,6 +89,7 @@ class VirtualCluster:
 
     Attributes:
         largest: bytes of a status that a revision may hold.
+        apart: the namespace of all revisions; empty where each is beside its object.
         absent: resources that have no CRD.
         gone: revisions that a list still names and that cannot be read any more.
         refused: calls that the API server never takes.
@@ -101,6 +102,7 @@ class VirtualCluster:
     rng: random.Random = field(default_factory=lambda: random.Random(1))
     weather: Weather = field(default_factory=Weather)
     largest: int = 1_000_000
+    apart: str = ""
     absent: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
@@ -307,7 +309,7 @@ class VirtualClient:
         version = str(next(self.cluster._versions))
         now = moment(seconds())
         made = Kept(
-            owner.namespace,
+            self.cluster.apart or owner.namespace,
             draft.name,
             owner.uid,
             draft.digest,
