@@ -29,8 +29,8 @@ CONNECTING = 64
 NAMESPACES = 100
 """Releases are spread over so many: what there is before an install is read from its namespace."""
 FACTOR = "50"
-"""How many times as fast as the wall time runs in Rancher: its handler takes 2 s for an install, 1,250 times one after
-the other, and what is measured is the gate."""
+"""How many times as fast as it is Rancher takes an install: its handler needs 2 s, 1,250 times one after the other, and
+what is measured is the gate."""
 WAIT = 1800
 """Seconds that callers ask to be held: the most there is."""
 

@@ -34,18 +34,15 @@ class KeeperPod:
 
     def look(self) -> None:
         """Start or end it, as the Deployment says, and report that it is there."""
-        found = self._server.get(DEPLOYMENT, NAMESPACE, "--ignore-not-found") if self._is_there() else None
-        if found is None:
+        said = self._server.kubectl("get", DEPLOYMENT, NAMESPACE, "--ignore-not-found", "--output=json").stdout
+        if not said:
             self.stop()
             return
+        found = json.loads(said)
         if self._process is None:
             self._start(pod_of(found)["containers"][0]["args"])
         if found.get("status", {}).get("observedGeneration") != found["metadata"]["generation"]:
             self._report(found["metadata"]["generation"], found["spec"]["replicas"])
-
-    def _is_there(self) -> bool:
-        listed = self._server.kubectl("get", DEPLOYMENT, NAMESPACE, "--ignore-not-found", "--output=name", check=False)
-        return bool(listed.stdout)
 
     def _start(self, args: list[str]) -> None:
         moved = [arg.replace("=/rules", f"={self._rules}").replace("0.0.0.0", "127.0.0.1") for arg in args]
