@@ -4,6 +4,7 @@ import re
 import shlex
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from app.cli import app
 from app.core.guard import Guard, Target
 from app.keeper import telling
 from app.keeper.memory import Memory
-from app.keeper.port import Watched
+from app.keeper.port import Kept, Watched
 
 KIND = Watched(
     Guard("upgrades", Target("harvesterhci.io", frozenset({"*"}), "upgrades", status_subresource=False)),
@@ -25,14 +26,15 @@ KIND = Watched(
     namespaced=True,
     status_subresource=False,
 )
-ONE = Memory("harvester-system", "one", "5e7a")
+KEPT = Kept("histories", "statusguard-1", "5e79", "0" * 16, 4, "7", datetime(2026, 11, 23, tzinfo=UTC))
+ONE = Memory("harvester-system", "one", "5e7a", kept=(KEPT,))
 
 
 @pytest.mark.parametrize(
     ("words", "revision", "uid"),
     [
-        (telling.lost(KIND, ONE, ["/status/phase"], 4), 4, ""),
-        (telling.not_carried_over(KIND, ONE, "7c0f"), None, "7c0f"),
+        (telling.lost(KIND, ONE, ["/status/phase"]), 4, ""),
+        (telling.not_carried_over(KIND, ONE, KEPT), None, "5e79"),
     ],
 )
 def test_the_commands_that_events_name_are_taken(words: str, revision: int | None, uid: str) -> None:
@@ -43,6 +45,7 @@ def test_the_commands_that_events_name_are_taken(words: str, revision: int | Non
     given = command.make_context("restore", shlex.split(found[1])).params
     assert (given["of"], given["namespace"]) == ("upgrades.harvesterhci.io/one", "harvester-system")
     assert (given["revision"], given["from_uid"]) == (revision, uid)
+    assert given["history_namespace"] == KEPT.namespace
 
 
 class Old(BaseHTTPRequestHandler):

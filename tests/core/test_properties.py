@@ -22,6 +22,8 @@ from app.core.judge import judge
 from app.core.rule_ids import RuleId
 from app.core.verdict import Action, Endpoint, Verdict
 
+pytestmark = pytest.mark.unmeasured
+
 BOUNDED = settings(max_examples=300, deadline=None)
 FINAL_RULES = {RuleId.FINAL_LABEL, RuleId.FINAL_CONDITION}
 ON_MAIN = st.just(Target("example.com", frozenset({"*"}), "things", status_subresource=False))

@@ -16,6 +16,7 @@ TOLD_IN = 200
 """Runs that bring every outcome about; the rarest is in one of twenty."""
 
 
+@pytest.mark.unmeasured
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_whatever_happens_nothing_is_done_twice_and_nothing_told_wrong(part: int) -> None:

@@ -20,6 +20,7 @@ EVERYTHING = {
 }
 
 
+@pytest.mark.unmeasured
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_whatever_happens_nothing_stays_lost_and_nothing_honest_is_undone(part: int) -> None:

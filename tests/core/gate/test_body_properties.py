@@ -13,6 +13,8 @@ from app.core.gate.refusal import Refusal, Slug
 
 LONG_S, KELVIN = "\N{LATIN SMALL LETTER LONG S}", "\N{KELVIN SIGN}"
 
+pytestmark = pytest.mark.unmeasured
+
 FIELDS = ["charts", "namespace", "chartName", "version", "releaseName", "key"]
 
 
