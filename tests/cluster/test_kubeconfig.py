@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from kubernetes.aio.client import Configuration
+from kubernetes.aio.config import incluster_config
 
 from app.cluster.kubeconfig import configure
 from app.cluster.port import ClusterError
@@ -56,3 +57,19 @@ async def test_in_a_pod_without_its_account_it_is_said(monkeypatch: pytest.Monke
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "6443")
     with pytest.raises(ClusterError, match="no way to a cluster"):
         await configure(Configuration(), None, None)
+
+
+async def test_in_a_pod_its_account_is_the_way(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Address, CA and token are the pod's, where there is no kubeconfig, and none was asked for."""
+    for name, file, content in (("TOKEN", "token", "secret"), ("CERT", "ca.crt", "a CA")):
+        (tmp_path / file).write_text(content)
+        monkeypatch.setattr(incluster_config, f"SERVICE_{name}_FILENAME", str(tmp_path / file))
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "fd00::1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "6443")
+    configuration = Configuration()
+    await configure(configuration, None, None)
+    assert (configuration.host, configuration.ssl_ca_cert) == ("https://[fd00::1]:6443", str(tmp_path / "ca.crt"))
+    assert await configuration.get_api_key_with_prefix("BearerToken") == "bearer secret"
+    with pytest.raises(ClusterError, match="there is no kubeconfig at"):
+        await configure(configuration, None, "of-a-kubeconfig")
