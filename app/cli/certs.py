@@ -134,8 +134,9 @@ def _refuse_contradictions(rotated_and_forgotten: bool, none_and_some: bool) -> 
 async def _ensure(
     place: tuple[str, str, list[tuple["Kind", str]]], wanted: "Wanted", kubeconfig: str | None, context: str | None
 ) -> None:
-    from app.cluster.client import KubernetesCluster, connected  # noqa: PLC0415 -- see dev
+    from app.cluster.certificates import KubernetesCluster  # noqa: PLC0415 -- see dev
     from app.cluster.ensure import ensure as settle  # noqa: PLC0415
+    from app.cluster.kubeconfig import connected  # noqa: PLC0415 -- see dev
 
     async with connected(kubeconfig, context) as api:
         await settle(KubernetesCluster(api, *place), wanted, typer.echo, asyncio.sleep)

@@ -69,8 +69,8 @@ def doctor(  # noqa: PLR0917 - typer turns each parameter into an option
 
 
 async def _examine(request: "Request", kubeconfig: str | None, context: str | None) -> "tuple[Finding, ...]":
-    from app.cluster.client import connected  # noqa: PLC0415 - see doctor
     from app.cluster.examination import examine  # noqa: PLC0415
+    from app.cluster.kubeconfig import connected  # noqa: PLC0415 - see doctor
     from app.core.diagnosis.checkup import diagnose  # noqa: PLC0415
 
     async with connected(kubeconfig, context) as api:

@@ -67,9 +67,9 @@ async def looking(where: Where) -> "AsyncIterator[tuple[Archive, Past]]":
     Raises:
         ClusterError: the cluster did not do what it was asked.
     """
-    from app.cluster.client import connected  # noqa: PLC0415 - other commands start without it
     from app.cluster.context import default_namespace  # noqa: PLC0415
     from app.cluster.histories import Archive, Subject  # noqa: PLC0415
+    from app.cluster.kubeconfig import connected  # noqa: PLC0415 - other commands start without it
     from app.cluster.port import ClusterError  # noqa: PLC0415
     from app.cluster.surroundings import Surroundings  # noqa: PLC0415
     from app.keeper.port import KeeperError  # noqa: PLC0415

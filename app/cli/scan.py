@@ -77,7 +77,7 @@ async def _scan(
     guards: "list[Guard] | None", namespace: str, kubeconfig: str | None, context: str | None
 ) -> "Findings":
     from app.cli.scan_progress import progress  # noqa: PLC0415 - see scan
-    from app.cluster.client import connected  # noqa: PLC0415
+    from app.cluster.kubeconfig import connected  # noqa: PLC0415
     from app.cluster.scanning import scan as look  # noqa: PLC0415
 
     async with connected(kubeconfig, context) as api:

@@ -12,7 +12,7 @@ _UNSAID: Final = "default"
 def default_namespace(kubeconfig: str | None, context: str | None) -> str:
     """The namespace of the context (the current one where none is named); in a pod without kubeconfig, the pod's own.
 
-    What is wrong with a kubeconfig, :func:`app.cluster.client.connected` says.
+    What is wrong with a kubeconfig, :func:`app.cluster.kubeconfig.connected` says.
     """
     try:
         contexts, current = list_kube_config_contexts(kubeconfig)  # type: ignore[no-untyped-call]  # the package types its models only

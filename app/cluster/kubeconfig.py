@@ -1,10 +1,12 @@
 """Which cluster, and as whom: by kubeconfig, as kubectl finds it, or in a pod by its ServiceAccount."""
 
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from kubernetes.aio.client import Configuration
+from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
 from app.cluster.port import ClusterError
@@ -14,6 +16,24 @@ _USUAL: Final = "~/.kube/config"
 _IN_A_POD: Final = "KUBERNETES_SERVICE_HOST"
 """Kubernetes sets it in every container."""
 _MEND: Final = "name a kubeconfig with --kubeconfig, or a context of it with --context"
+
+
+@asynccontextmanager
+async def connected(kubeconfig: str | None, context: str | None) -> AsyncIterator[ApiClient]:
+    """A client by kubeconfig, as kubectl finds it; in a pod without one, by its ServiceAccount.
+
+    Raises:
+        ClusterError: there is no usable configuration.
+    """
+    # 0 is no limit: each watch holds a connection, and a hundred of them would leave none for writes.
+    configuration = Configuration(connection_pool_maxsize=0)
+    await configure(configuration, kubeconfig, context)
+    try:
+        api = ApiClient(configuration)
+    except OSError as error:  # a certificate that it names cannot be read
+        raise ClusterError(f"no way to a cluster: {error}; mend the kubeconfig, or name another one") from None
+    async with api:
+        yield api
 
 
 async def configure(configuration: Configuration, kubeconfig: str | None, context: str | None) -> None:

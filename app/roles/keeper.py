@@ -12,9 +12,9 @@ from kubernetes.aio.client import ApiClient
 
 from app.api.gate.telemetry import log_fault
 from app.api.health import Check, Health
-from app.cluster.client import connected
 from app.cluster.context import pod_namespace
 from app.cluster.keeper import KubernetesKeeperCluster
+from app.cluster.kubeconfig import connected
 from app.cluster.leadership import LeaseLeadership
 from app.cluster.surroundings import Surroundings
 from app.gate.clock import LoopClock

@@ -7,7 +7,7 @@ from typing import Final
 
 from kubernetes.aio.client import ApiClient
 
-from app.cluster.client import KubernetesCluster
+from app.cluster.certificates import KubernetesCluster
 from app.cluster.ensure import Wanted, ensure, service_names
 from app.cluster.port import ClusterError, Kind
 from app.cluster.registering import OUR_NAMES, Registrar

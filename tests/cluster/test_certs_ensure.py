@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from rbac_server import Server, rbac_server
 
-from app.cluster.client import MANAGER
+from app.cluster.certificates import MANAGER
 
 pytestmark = pytest.mark.cluster
 

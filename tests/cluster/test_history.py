@@ -14,8 +14,8 @@ from keeper_client import Objects, guard
 from kept_history import Histories
 from rbac_server import rbac_server
 
-from app.cluster.client import connected
 from app.cluster.exchange import Exchange
+from app.cluster.kubeconfig import connected
 from app.cluster.naming import kind_called
 
 pytestmark = pytest.mark.cluster

@@ -16,7 +16,7 @@ from kubernetes.aio.client import ApiClient
 from line import Line, port_of
 from rbac_server import Server, rbac_server
 
-from app.cluster.client import connected
+from app.cluster.kubeconfig import connected
 from app.cluster.leadership import LEASE, LeaseLeadership, Timings
 from app.cluster.surroundings import Surroundings
 

@@ -10,8 +10,8 @@ from keeper_client import SURROUNDINGS, Follower, Objects, the_only
 from msgspec import Raw
 from rbac_server import rbac_server
 
-from app.cluster.client import connected
 from app.cluster.keeper import KubernetesKeeperCluster
+from app.cluster.kubeconfig import connected
 from app.cluster.leadership import LeaseLeadership
 from app.keeper.port import Draft, Importance, RefusedError, Synced
 from app.rules import load

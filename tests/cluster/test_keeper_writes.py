@@ -9,8 +9,8 @@ from keeper_client import SURROUNDINGS, Objects, guard, keeper_cluster, the_only
 from kubernetes.aio.config import ConfigException
 from rbac_server import rbac_server
 
-from app.cluster.client import connected
 from app.cluster.keeper import KubernetesKeeperCluster
+from app.cluster.kubeconfig import connected
 from app.core.guard import Guard
 from app.keeper.port import ChangedError, Importance, KeeperError, Observed, RefusedError
 

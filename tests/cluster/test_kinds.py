@@ -15,7 +15,7 @@ from kubernetes.aio.client import ApiClient
 
 from app.cluster import kinds
 from app.cluster.asking import ExpiredError, NotServedError
-from app.cluster.client import connected
+from app.cluster.kubeconfig import connected
 from app.cluster.port import ClusterError
 from app.core.export.versions import KubeVersion
 from app.core.exposure import exposed

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rbac_server import Server, rbac_server
 
-from app.cluster.client import connected
+from app.cluster.kubeconfig import connected
 from app.cluster.port import ClusterError
 from app.cluster.registering import MANAGER, Registrar
 from app.core.export.manifest import Endpoint

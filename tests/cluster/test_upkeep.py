@@ -9,7 +9,7 @@ from kubernetes.aio.client import ApiClient
 from rbac_server import Server, rbac_server
 from structlog.testing import capture_logs
 
-from app.cluster.client import connected
+from app.cluster.kubeconfig import connected
 from app.core.guard import Guard, Guards, Target
 from app.roles.upkeep import ROUND, Installation, Upkeep
 from app.telemetry import Telemetry

@@ -10,8 +10,8 @@ from typing import Any, Self, TypeVar, cast
 
 from guarded_cluster import NAMESPACE, Cluster
 
-from app.cluster.client import connected
 from app.cluster.keeper import KubernetesKeeperCluster
+from app.cluster.kubeconfig import connected
 from app.cluster.reflecting import Pace
 from app.cluster.surroundings import Surroundings
 from app.core.guard import Guard, Target

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from itertools import count
 
 from app.cluster.asking import Asked
-from app.cluster.client import connected
 from app.cluster.exchange import Call, Exchange
+from app.cluster.kubeconfig import connected
 from app.cluster.leadership import LeaseLeadership
 from app.cluster.surroundings import Surroundings
 from app.keeper.port import KeeperError

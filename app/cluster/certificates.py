@@ -1,16 +1,14 @@
-"""The cluster as the ``kubernetes`` package reaches it, for certificates."""
+"""Certificates in a cluster: the Secret they are kept in, and the configurations that carry their CA."""
 
 from base64 import b64encode
-from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from kubernetes.aio.client import AdmissionregistrationV1Api, ApiClient, Configuration, CoreV1Api
+from kubernetes.aio.client import AdmissionregistrationV1Api, ApiClient, CoreV1Api
 from msgspec import Struct
 
 from app.cluster.calls import JSON_PATCH, call, decoded, only_at
-from app.cluster.kubeconfig import configure
 from app.cluster.port import OURS, ClusterError, Kind, Registration, Secret
 
 MANAGER: Final = "status-guard-certs"
@@ -134,24 +132,6 @@ class KubernetesCluster:
             _content_type=JSON_PATCH,
             field_manager=MANAGER,
         )
-
-
-@asynccontextmanager
-async def connected(kubeconfig: str | None, context: str | None) -> AsyncIterator[ApiClient]:
-    """A client by kubeconfig, as kubectl finds it; in a pod without one, by its ServiceAccount.
-
-    Raises:
-        ClusterError: there is no usable configuration.
-    """
-    # 0 is no limit: each watch holds a connection, and a hundred of them would leave none for writes.
-    configuration = Configuration(connection_pool_maxsize=0)
-    await configure(configuration, kubeconfig, context)
-    try:
-        api = ApiClient(configuration)
-    except OSError as error:  # a certificate that it names cannot be read
-        raise ClusterError(f"no way to a cluster: {error}; mend the kubeconfig, or name another one") from None
-    async with api:
-        yield api
 
 
 def _registration(kind: Kind, found: _Configuration) -> Registration:
