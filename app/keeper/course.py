@@ -7,13 +7,14 @@ from typing import Final
 
 from app.core import history
 from app.core.review import KubernetesObject
-from app.keeper import marks, telling
+from app.keeper import marks
 from app.keeper.engine import Engine
 from app.keeper.facing import Facing
 from app.keeper.histories import History
 from app.keeper.memory import HANDOVER, Held, Memory, Untold, pack, unpack, with_status
-from app.keeper.port import ChangedError, Importance, KeeperError, Kept
+from app.keeper.port import ChangedError, KeeperError, Kept
 from app.keeper.recording import Family, Recording
+from app.keeper.succession import Succession
 
 BEHIND: Final = 5
 """Tries to wait for a watch that shows an object as it was before its newest revision, some ten seconds in all.
@@ -26,25 +27,23 @@ class Course:
     Args:
         engine: what all kinds share.
         family: the kind.
+
+    Attributes:
+        succession: what is known of objects that are gone.
     """
 
     def __init__(self, engine: Engine, family: Family) -> None:
         self._engine, self._family = engine, family
         self._recording = Recording(engine, family)
         self._facing = Facing(engine, family, self._recording)
+        self.succession = Succession(engine, family)
         self._found: dict[str, History] = {}
-        self._earlier: dict[str, Kept] = {}
         self._term = 0
 
     def begin(self, found: dict[str, History], term: int) -> None:
         """This keeper has begun to lead, and these are the histories as they are; no other keeper writes any more."""
         self._found, self._term = found, term
-        self._earlier = {kept[-1].annotations.get(marks.OBJECT, ""): kept[-1] for kept in found.values()}
-
-    def left(self, memory: Memory) -> None:
-        """An object is gone; the next one of its name has nothing to do with its history, and is told so."""
-        if memory.latest is not None:
-            self._earlier[marks.subject(self._family.watched, memory)] = memory.latest
+        self.succession.begin(found)
 
     async def see_to(self, memory: Memory) -> None:
         """Do all that can be done about an object now.
@@ -79,7 +78,7 @@ class Course:
         """Compare what is remembered with what is kept: something may have been lost before this keeper looked."""
         found = self._found.get(memory.uid, memory.kept)
         if not found:
-            await self._tell_anew(memory)
+            await self.succession.tell(memory)
         elif _is_behind(memory, found) and memory.failures < BEHIND:
             raise KeeperError("the watch shows it as it was before its newest revision was kept")
         memory.kept = found
@@ -121,21 +120,6 @@ class Course:
         guard, permitted = self._family.watched.guard, memory.permitted if kept is memory.latest else ""
         if not history.permits(known, unpack(memory.base.packed), guard, permitted):
             memory.fall_back(Held(kept.digest, pack(known)), guard, self._engine.clock.monotonic())
-
-    async def _tell_anew(self, memory: Memory) -> None:
-        """An object of the same name had a history, and this one does not go on with it: say so, once."""
-        latest = self._earlier.pop(marks.subject(self._family.watched, memory), None)
-        if latest is None or memory.uid in {latest.uid, latest.annotations.get(marks.SUCCESSOR)}:
-            return
-        try:
-            await self._engine.write(self._engine.cluster.renew, latest, latest.revision, {marks.SUCCESSOR: memory.uid})
-        except ChangedError:
-            return  # it is gone by now
-        kind = self._family.watched
-        words = telling.not_carried_over(kind, memory, latest)
-        await self._engine.write(
-            self._engine.cluster.say, kind, memory.reference(), Importance.WARNING, telling.NOT_CARRIED_OVER, words
-        )
 
 
 def _is_behind(memory: Memory, kept: History) -> bool:

@@ -159,7 +159,7 @@ class Kind:
         self._count_stopped(key, stopped=False)
         _silence(memory)
         if self._term:
-            self._course.left(memory)
+            self._course.succession.left(memory)
 
     def _count_stopped(self, key: Key, *, stopped: bool) -> None:
         if stopped != (key in self._stopped):
@@ -195,7 +195,9 @@ class Kind:
             if not (self._term and self.synced) or self.broken:
                 continue
             try:
+                gone = self._course.succession.uids()  # before the list, which may not know those that go meanwhile
                 found = await self._histories.read()
+                self._course.succession.forget(gone - found.keys())
                 alive = {memory.uid for memory in self._memories.values()}
                 await sweep(self._engine, {uid: history for uid, history in found.items() if uid not in alive})
             except (KeeperError, NotLeadingError):
@@ -211,15 +213,16 @@ class Kind:
     async def _see_to_all(self) -> None:
         while True:
             key = await self._work.take()
+            memory = self._memories.get(key)
             try:
-                await self._see_to(key)
+                if memory is not None and self._term:
+                    await self._see_to(key, memory)
             finally:
+                if memory is not None and self._memories.get(key) is not memory:
+                    self._course.succession.left(memory)  # it went meanwhile, and what was written then counts
                 self._work.done(key)
 
-    async def _see_to(self, key: Key) -> None:
-        memory = self._memories.get(key)
-        if memory is None or not self._term:
-            return
+    async def _see_to(self, key: Key, memory: Memory) -> None:
         try:
             await self._course.see_to(memory)
             memory.failures = 0

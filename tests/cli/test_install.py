@@ -162,17 +162,18 @@ async def test_a_broken_line_is_taken_up_again(begin: Begin) -> None:
 async def test_a_gate_that_restarts_is_asked_again_where_nothing_was_sent(begin: Begin) -> None:
     """A gate that stops while it holds says that nothing was sent; its successor is asked anew, and installs once."""
     scene = await begin()
-    scene.rancher.upstream(index_outage=Outage(DNS, 1))
+    scene.rancher.upstream(index_outage=Outage(DNS))
     scene.rancher.add_repo()
     line = await scene.line()
     command = await scene.start("--nudge", server=f"https://127.0.0.1:{line.relay.port}")
     await command.printed("held")
     first = scene.process
     first.signal(signal.SIGTERM)
+    assert await asyncio.to_thread(first.ended) == 0
+    scene.rancher.upstream()
     await scene.start_gate()
     line.lead_to(scene.process.port)
     assert await command.ended() == 0, command.err
-    assert await asyncio.to_thread(first.ended) == 0
     assert "Asking again" in command.err
     assert scene.rancher.record.begun(RELEASE) == 1
 
@@ -195,7 +196,7 @@ async def test_a_journal_says_what_a_killed_gate_was_at(begin: Begin) -> None:
     """With a journal, the successor of a gate that was killed while it held knows that nothing was sent."""
     journal = "journal.jsonl"
     scene = await begin()
-    scene.rancher.upstream(index_outage=Outage(DNS, 1))
+    scene.rancher.upstream(index_outage=Outage(DNS))
     scene.rancher.add_repo()
     await scene.start_gate(journal=scene.folder / journal)
     line = await scene.line()
@@ -203,6 +204,7 @@ async def test_a_journal_says_what_a_killed_gate_was_at(begin: Begin) -> None:
     await command.printed("held")
     scene.process.signal(signal.SIGKILL)
     await asyncio.to_thread(scene.process.ended)
+    scene.rancher.upstream()
     await scene.start_gate(journal=scene.folder / journal)
     line.lead_to(scene.process.port)
     assert await command.ended() == 0, command.err

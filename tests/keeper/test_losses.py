@@ -213,62 +213,6 @@ async def test_repairs_that_were_not_made_are_not_counted() -> None:
 
 
 @in_virtual_time
-async def test_a_new_object_of_the_old_name_gets_nothing() -> None:
-    """Deleting and making anew is how an upgrade is restarted: it is said that there was a history, once."""
-    scene = await begun()
-    old = scene.cluster.objects[ONE].uid
-    scene.cluster.delete(ONE)
-    scene.cluster.create(ONE, None)
-    await asyncio.sleep(100)
-    assert scene.cluster.status(ONE) is None
-    assert reasons(scene) == ["StatusNotCarriedOver"]
-    assert f"--from-uid {old}" in scene.cluster.said[0].message
-    await scene.keepers[0].kill()
-    scene.start()
-    await asyncio.sleep(100)
-    scene.cluster.write(ONE, json.dumps(FULL))
-    await asyncio.sleep(1)
-    assert reasons(scene) == ["StatusNotCarriedOver"]
-    assert scene.cluster.history(ONE) == [FULL]
-    assert scene.cluster.written == []
-
-
-@in_virtual_time
-async def test_a_new_object_made_while_nobody_watched_is_told_of_too() -> None:
-    """The earlier history is found by the object's name."""
-    scene = await begun()
-    await scene.keepers[0].kill()
-    scene.cluster.delete(ONE)
-    scene.cluster.create(ONE, json.dumps(FULL))
-    scene.start()
-    await asyncio.sleep(2)
-    assert reasons(scene) == ["StatusNotCarriedOver"]
-
-
-@in_virtual_time
-async def test_a_history_that_was_collected_is_not_spoken_of() -> None:
-    """Where garbage collection was quicker there is nothing to restore from, and nothing is said."""
-    scene = await begun()
-    scene.cluster.collect(scene.cluster.objects[ONE].uid)
-    scene.cluster.delete(ONE)
-    scene.cluster.create(ONE, json.dumps(FULL))
-    await asyncio.sleep(2)
-    assert reasons(scene) == []
-
-
-@in_virtual_time
-async def test_a_new_object_that_comes_as_a_change_is_a_new_one() -> None:
-    """A watch may show the new object without a word of the old one's end; its uid tells."""
-    scene = await begun()
-    scene.keepers[0].client.tells_of_ends = False
-    scene.cluster.delete(ONE)
-    scene.cluster.create(ONE, None)
-    await asyncio.sleep(10)
-    assert scene.cluster.status(ONE) is None
-    assert reasons(scene) == ["StatusNotCarriedOver"]
-
-
-@in_virtual_time
 async def test_without_history_nothing_is_put_back() -> None:
     """An object whose status was never good, or could not be kept, is told of and left."""
     scene = await begun()
