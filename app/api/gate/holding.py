@@ -19,6 +19,7 @@ from app.api.gate.outcomes import accepted, as_it_came, concluded, location, not
 from app.api.gate.problems import refused
 from app.api.gate.receiving import NO_ROOM, Bodies
 from app.api.gate.reception import Reception
+from app.api.gate.telemetry import log_fault
 from app.api.gate.writing import Written
 from app.core.gate import body, preferences
 from app.core.gate.body import InstallBody
@@ -145,13 +146,21 @@ class Holding:
             if isinstance(error, TimeoutError):
                 return not_taken(NO_LOOK)
             raise
+        except Exception:
+            self._bodies.free(size)
+            raise
         if isinstance(install, NotTaken):
             self._bodies.free(size)
             return not_taken(install)
         return install
 
     def _left(self, size: int, submitting: asyncio.Task[Install | NotTaken]) -> None:
-        install = submitting.result()
+        try:
+            install = submitting.result()
+        except Exception as error:  # noqa: BLE001 - nobody is there to be told; the log has it
+            log_fault(error)
+            self._bodies.free(size)
+            return
         if isinstance(install, NotTaken):
             self._bodies.free(size)
         else:

@@ -191,6 +191,35 @@ async def test_a_fault_of_ours_is_told_without_its_words(gate: Any) -> None:
     assert gate.scene.reception.in_flight == 0
 
 
+@pytest.mark.parametrize("stays", [True, False], ids=["is there", "has gone"])
+async def test_a_fault_of_ours_takes_no_room(begin: Any, stays: bool) -> None:  # noqa: FBT001 - a case
+    """The body of an install that broke is not counted any more, whether or not its caller is there to hear of it."""
+
+    def fail(install: Any) -> None:
+        raise ValueError
+
+    gate = await begin(most_body_bytes=len(json.dumps(BODY)))
+    gate.engine.ends, gate.engine.slow = fail, asyncio.Event()
+    wire = await gate.begin(body=BODY)
+    async with asyncio.timeout(30):
+        while not gate.engine.requests:
+            await gate.ask("/openapi.json", method="GET")
+        if not stays:
+            wire.close()
+            while gate.scene.reception.in_flight:
+                await gate.ask("/openapi.json", method="GET")
+        gate.engine.slow.set()
+        if stays:
+            (await wire.answer()).assert_problem(500, "internal")
+        while not gate.engine.installs:
+            await gate.ask("/openapi.json", method="GET")
+        gate.engine.slow = None
+        gate.engine.ends = lambda install: install.end(Cancelled())
+        while (answer := await gate.ask(body=BODY)).status == 429:
+            assert not stays
+    assert answer.status == 409
+
+
 async def test_a_fault_in_a_stream_breaks_it_off(gate: Any) -> None:
     """Where the head is sent already, the stream ends without a result and without the mark of an end."""
     wire = await gate.begin(body=BODY, accept="text/event-stream")
