@@ -48,7 +48,7 @@ demo: .venv/.dev ## The gate before a Rancher stand-in, and what it is for; DEMO
 
 .PHONY: test
 test: .venv/.dev lint types contracts ## Everything CI requires
-	$(BIN)/pytest --numprocesses 3 --dist loadfile --cov --cov-report=
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=
 	$(BIN)/coverage report --include='app/core/*' --fail-under=100
 	$(BIN)/coverage report --fail-under=95
 
