@@ -87,7 +87,7 @@ def _below(found: Findings) -> Iterator[Text]:
     for name, differences in found.apart.items():
         yield from (Text(f"guard {name}: {printable(one)}") for one in differences)
     if any(row.live is Live.MISSING for row in found.rows):
-        yield Text("missing: no webhook of the guard is there; apply what `status-guard export webhook` prints")
+        yield Text("missing: it has no webhook there and no policy; apply what `status-guard export webhook` prints")
     for name in found.left_over:
         yield Text(f"{printable(name)} is in the cluster, and no rule asks for it")
     if told or found.apart or found.left_over or found.drifted:

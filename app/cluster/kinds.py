@@ -1,12 +1,13 @@
-"""The kinds of a cluster and their objects, page by page, and our webhook configurations; nothing here writes."""
+"""The kinds of a cluster and their objects, page by page, and what of ours is registered; nothing here writes."""
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Final
 
 from kubernetes.aio.client import ApiClient
 from msgspec import Struct, field
 
-from app.cluster.asking import Asked, ExpiredError, decoded, get
+from app.cluster.asking import Asked, ExpiredError, NotServedError, decoded, get
 from app.cluster.port import OURS, ClusterError
 from app.cluster.port import Kind as ConfigurationKind
 from app.core.export import versions
@@ -14,6 +15,8 @@ from app.core.export.manifest import Body
 from app.core.export.versions import ExportError, KubeVersion
 from app.core.exposure.definition import Definition
 from app.core.exposure.exposed import Kind
+from app.core.exposure.policies import KINDS as POLICIES
+from app.core.exposure.policies import Policy
 from app.core.exposure.seen import Object
 
 _DEFINITIONS: Final = 50
@@ -109,6 +112,21 @@ async def configurations(api: ApiClient) -> tuple[Body, ...]:
         asked = Asked("list", f"{plural}.{_ADMISSION}", f"/apis/{_ADMISSION}/v1/{plural}")
         listed = decoded(await get(api, asked, labelSelector="=".join(OURS)), _Configurations, asked)
         found += [{**one, "kind": str(kind)} for one in listed.items]  # items of a list do not say their kind
+    return tuple(found)
+
+
+async def policies(api: ApiClient) -> tuple[Policy, ...]:
+    """Every admission policy and binding with our label; none of a kind that the API server does not serve.
+
+    Raises:
+        ClusterError: they cannot be listed.
+    """
+    found: list[Policy] = []
+    for kind, plural in POLICIES.items():
+        asked = Asked("list", f"{plural}.{_ADMISSION}", f"/apis/{_ADMISSION}/v1/{plural}")
+        with suppress(NotServedError):
+            listed = decoded(await get(api, asked, labelSelector="=".join(OURS)), _Configurations, asked)
+            found += [Policy(kind, one) for one in listed.items]
     return tuple(found)
 
 

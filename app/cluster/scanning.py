@@ -8,9 +8,11 @@ from kubernetes.aio.client import ApiClient
 
 from app.cluster import kinds
 from app.cluster.port import ClusterError
-from app.core.exposure import exposed, registered
+from app.core.export.versions import KubeVersion
+from app.core.exposure import exposed, policies, registered
 from app.core.exposure.exposed import Exposure, Kind
 from app.core.exposure.findings import Findings, Row
+from app.core.exposure.policies import Policy
 from app.core.exposure.registered import Hook, Live, Registered
 from app.core.exposure.seen import Seen
 from app.core.guard import Guard
@@ -47,12 +49,14 @@ class _Registration:
 
     Attributes:
         hooks: every webhook of ours; nothing where they could not be read.
-        compared: how each guard stands; nothing where rules or configurations are missing.
-        left_over: webhooks that no rule asks for.
+        policies: every admission policy and binding of ours; the same.
+        compared: how each guard stands; nothing where rules or webhooks are missing.
+        left_over: webhooks and policies that no rule asks for.
         unanswered: what could not be read.
     """
 
     hooks: tuple[Hook, ...] | None = None
+    policies: tuple[Policy, ...] | None = None
     compared: dict[str, Registered] | None = None
     left_over: tuple[str, ...] = ()
     unanswered: tuple[str, ...] = ()
@@ -75,30 +79,48 @@ async def scan(api: ApiClient, guards: Sequence[Guard] | None, namespace: str, t
     registration = await _registration(api, guards)
     rows = [_row(kind, guards, registration) for kind in with_status]
     looked, unanswered = await _looked(api, rows, namespace, tell)
+    standing = {name: one.live for name, one in (registration.compared or {}).items()}
     return Findings(
         rows=tuple(sorted(looked, key=lambda row: row.order)),
         without_status=len(found) - len(with_status),
         left_over=registration.left_over,
         unanswered=(*registration.unanswered, *unanswered),
-        guards_known=guards is not None or registration.hooks is not None,
-        drift_known=registration.compared is not None,
-        drifted=tuple(name for name, one in (registration.compared or {}).items() if one.live is not Live.IN_STEP),
+        guards_known=guards is not None or not any(row.unguarded and row.live is Live.UNKNOWN for row in rows),
+        drift_known=registration.compared is not None and Live.UNKNOWN not in standing.values(),
+        drifted=tuple(name for name, live in standing.items() if live not in {Live.IN_STEP, Live.UNKNOWN}),
         apart=_apart(with_status, guards or (), registration),
     )
 
 
 async def _registration(api: ApiClient, guards: Sequence[Guard] | None) -> _Registration:
+    unanswered: list[str] = []
+    hooks, bound = None, None
     try:
         hooks = registered.hooks(await kinds.configurations(api))
     except ClusterError as error:
-        return _Registration(unanswered=(str(error),))
-    if guards is None:
-        return _Registration(hooks)
+        unanswered.append(str(error))
     try:
-        compared, left_over = registered.compare(guards, hooks, await kinds.version(api))
+        bound = await kinds.policies(api)
     except ClusterError as error:
-        return _Registration(hooks, unanswered=(str(error),))
-    return _Registration(hooks, compared, left_over)
+        unanswered.append(str(error))
+    found = _Registration(hooks, bound, unanswered=tuple(unanswered))
+    if guards is None or hooks is None:
+        return found
+    try:
+        return _compared(found, guards, await kinds.version(api))
+    except ClusterError as error:
+        return replace(found, unanswered=(*unanswered, str(error)))
+
+
+def _compared(found: _Registration, guards: Sequence[Guard], version: KubeVersion) -> _Registration:
+    """Webhooks and policies, each compared with the rules; what has no webhook may have a policy that nobody saw."""
+    by_webhook, left_over = registered.compare(guards, found.hooks or (), version)
+    by_policy, more = policies.compare(guards, found.policies or (), version)
+    compared = {name: one.beside(by_policy.get(name)) for name, one in by_webhook.items()}
+    if found.policies is None:
+        unknown = Registered(Live.UNKNOWN)
+        compared = {name: unknown if one.live is Live.MISSING else one for name, one in compared.items()}
+    return replace(found, compared=compared, left_over=(*left_over, *more))
 
 
 def _row(kind: Kind, guards: Sequence[Guard] | None, registration: _Registration) -> Row:
@@ -114,13 +136,14 @@ def _row(kind: Kind, guards: Sequence[Guard] | None, registration: _Registration
 
 
 def _by_registration(kind: Kind, registration: _Registration) -> Row:
-    if registration.hooks is None:
-        return Row(kind, live=Live.UNKNOWN)
     spec = kind.definition.spec
     resource = spec.names.plural + ("/status" if kind.exposure is Exposure.SAFE else "")
     served = [one.name for one in kind.definition.served]
-    seeing = [hook for hook in registration.hooks if hook.sees(spec.group, resource, served)]
-    names = tuple(dict.fromkeys(hook.guard or hook.name for hook in seeing))
+    seeing = [hook for hook in registration.hooks or () if hook.sees(spec.group, resource, served)]
+    asked = policies.guarding(registration.policies or (), spec.group, resource, served)
+    names = tuple(dict.fromkeys([*(hook.guard or hook.name for hook in seeing), *asked]))
+    if not names and (registration.hooks is None or registration.policies is None):
+        return Row(kind, live=Live.UNKNOWN)
     return Row(kind, names, Live.PRESENT if names else None)
 
 

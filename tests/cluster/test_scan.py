@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from definitions import ANYTHING, HARVESTER, TEXT, definition, version
+from kube_version import VERSION, exported_forms
 from rbac_server import Server, rbac_server
 
 from app.rules import load
@@ -19,6 +20,7 @@ from app.rules import load
 pytestmark = pytest.mark.cluster
 
 REPOSITORY = Path(__file__).parents[2]
+UPGRADES = str(REPOSITORY / "manifests/rules/upgrades.harvesterhci.io.yaml")
 NAMESPACE = "harvester-system"
 OTHER = "elsewhere"
 FULL = {
@@ -44,6 +46,15 @@ SEES = [
     {"apiGroups": ["harvesterhci.io"], "resources": ["upgrades", "settings"], "verbs": ["list"]},
 ]
 """The rights of somebody who may see kinds and Upgrades, and neither webhook configurations nor anything else."""
+HOOKS = [
+    *SEES,
+    {
+        "apiGroups": ["admissionregistration.k8s.io"],
+        "resources": ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"],
+        "verbs": ["list"],
+    },
+]
+"""The same and webhook configurations, but no policies."""
 
 
 def made(plural: str, name: str, namespace: str = NAMESPACE, group: str = "harvesterhci.io", **body: Any) -> Any:
@@ -73,10 +84,11 @@ def role(name: str, rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Kinds of every shape, some with objects, and no guard."""
     people = ["some-token,some,1,system:authenticated", "nobody-token,nobody,2,system:authenticated"]
+    people.append("hooks-token,hooks,3,system:authenticated")
     with rbac_server(tmp_path_factory.mktemp("scan"), people) as found:
         kinds = [*HARVESTER.values(), DEFAULTED, FREE, MIXED]
         spaces = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": one}} for one in (NAMESPACE, OTHER)]
-        found.apply(*spaces, *kinds, *role("some", SEES))
+        found.apply(*spaces, *kinds, *role("some", SEES), *role("hooks", HOOKS))
         for one in kinds:
             found.kubectl("wait", "--for=condition=Established", f"crd/{one['metadata']['name']}")
         found.apply(
@@ -173,6 +185,46 @@ def test_live_configurations_are_compared_with_the_rules(server: Server, tmp_pat
         server.kubectl("delete", "-f", "-", stdin=exported.stdout)
 
 
+@pytest.mark.parametrize("form", exported_forms()[1:])
+def test_policies_are_a_guard_as_well(server: Server, form: str) -> None:
+    """Without any webhook, as exported and with all that the API server fills in, they are what the rules say."""
+    rules = ["--rules", UPGRADES]
+    exported = server.status_guard("export", form, "--kube-version", str(VERSION), *rules).stdout
+    server.apply(*yaml.safe_load_all(exported))
+    try:
+        row = by_name(server, *rules, "--fail-on", "drift")["upgrades.harvesterhci.io"]
+        assert (row["live"], row["remarks"]) == ("in-step", [])
+        row = by_name(server)["upgrades.harvesterhci.io"]
+        assert (row["guards"], row["live"]) == (["harvester-upgrades"], "present")
+    finally:
+        server.kubectl("delete", "-f", "-", stdin=exported)
+
+
+def test_live_policies_are_compared_with_the_rules(server: Server) -> None:
+    """An edit is said, as are half a form and what no rule asks for."""
+    rules = ["--rules", UPGRADES]
+    both = [*rules, "--rules", str(REPOSITORY / "manifests/rules/settings.harvesterhci.io.yaml")]
+    exported = server.status_guard("export", "vap", "--kube-version", str(VERSION), *both).stdout
+    server.apply(*yaml.safe_load_all(exported))
+    try:
+        name, kind = "harvester-upgrades.validate.statusguard.io", "ValidatingAdmissionPolicyBinding"
+        change = json.dumps({"spec": {"validationActions": ["Audit"]}})
+        server.kubectl("patch", kind, name, "--type=merge", "-p", change)
+        row = by_name(server, *both)["upgrades.harvesterhci.io"]
+        said = "validationActions differ from the rules, so what it finds is refused, told or recorded otherwise"
+        assert (row["live"], row["remarks"]) == ("differs", [f"{kind} {name}: {said}"])
+        server.kubectl("delete", kind, name)
+        row = by_name(server, *both)["upgrades.harvesterhci.io"]
+        assert row["live"] == "differs"
+        assert f"there is no {kind} {name}, so it does nothing" in row["remarks"][0]
+        one = json.loads(scan(server, *rules, "-o", "json").stdout)
+        assert one["leftOver"] == [
+            f"ValidatingAdmissionPolicy{end} harvester-settings.validate.statusguard.io" for end in ("", "Binding")
+        ]
+    finally:
+        server.kubectl("delete", "--ignore-not-found", "-f", "-", stdin=exported)
+
+
 def test_a_guard_whose_kind_is_not_there_is_named(server: Server) -> None:
     """It has no row, so it stands below the table; not being registered, it counts as drift."""
     rules = str(REPOSITORY / "manifests/rules/linkmonitors.network.harvesterhci.io.yaml")
@@ -193,7 +245,10 @@ def test_pipelines_can_stop(server: Server, tmp_path: Path) -> None:
     assert scan(server, "--fail-on", "drift").returncode == 2
     safe.write_text((REPOSITORY / "manifests/rules/upgrades.harvesterhci.io.yaml").read_text())
     missing = scan(server, "--fail-on", "drift", "--rules", str(safe))
-    assert (missing.returncode, "missing: no webhook of the guard is there" in missing.stdout) == (1, True)
+    assert (missing.returncode, "missing: it has no webhook there and no policy" in missing.stdout) == (
+        1,
+        True,
+    )
     unknown = scan(server, "--fail-on", "unguarded", token="some-token")
     assert (unknown.returncode, "nobody knows" in unknown.stderr) == (2, True)
 
@@ -237,11 +292,22 @@ def test_who_may_see_some_gets_the_rest_in_words(server: Server) -> None:
         "you may not list frees.example.io",
         "`kubectl auth can-i list frees.example.io --all-namespaces`",
         "you may not list mutatingwebhookconfigurations.admissionregistration.k8s.io",
+        "you may not list mutatingadmissionpolicies.admissionregistration.k8s.io",
     ):
         assert right in run.stderr
     assert "upgrades" not in run.stderr
     table = scan(server, token="some-token").stdout
     assert ["frees.example.io", "exposed", "?", "?", "?"] in [line.split() for line in table.splitlines()]
+
+
+def test_who_may_not_see_policies_is_not_told_that_there_are_none(server: Server) -> None:
+    """Without a webhook there may be a policy: nobody knows, which is no pass, and no finding either."""
+    for words in (["--rules", UPGRADES, "--fail-on", "drift"], ["--fail-on", "unguarded"]):
+        run = scan(server, *words, token="hooks-token")
+        assert (run.returncode, "nobody knows" in run.stderr) == (2, True), run.stderr
+        assert "you may not list mutatingadmissionpolicies.admissionregistration.k8s.io" in run.stderr
+        row = next(line.split() for line in run.stdout.splitlines() if line.startswith("upgrades.harvesterhci.io"))
+        assert row[-1] == "?"
 
 
 def test_who_may_see_no_kinds_is_told_so(server: Server) -> None:
@@ -253,8 +319,7 @@ def test_who_may_see_no_kinds_is_told_so(server: Server) -> None:
 
 def test_a_guess_is_not_written_for_objects_that_could_not_be_seen(server: Server, tmp_path: Path) -> None:
     """Where the rules tell what is unguarded but objects may not be read, the kind is left out, and that is said."""
-    rules = str(REPOSITORY / "manifests/rules/upgrades.harvesterhci.io.yaml")
-    run = scan(server, "--rules", rules, "--write-rules", str(tmp_path), token="some-token")
+    run = scan(server, "--rules", UPGRADES, "--write-rules", str(tmp_path), token="some-token")
     assert "Left out " in run.stderr
     assert "Nothing written for what is guarded already: upgrades.harvesterhci.io." in run.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["settings.harvesterhci.io.yaml"]

@@ -48,7 +48,7 @@ class Live(StrEnum):
     IN_STEP = "in-step"
     DIFFERS = "differs"
     MISSING = "missing"
-    """None of its webhooks is there."""
+    """None of its webhooks is there, nor a policy."""
     PRESENT = "present"
     """It is there; no rules were given to compare it with."""
     UNKNOWN = "unknown"
@@ -61,6 +61,15 @@ class Registered:
 
     live: Live
     differences: tuple[str, ...] = ()
+
+    def beside(self, policies: "Registered | None") -> "Registered":
+        """This of webhooks, and the same of policies: either form is enough, and neither may differ."""
+        if policies is None:
+            return self
+        if self.live is Live.MISSING:
+            return policies
+        differences = self.differences + policies.differences
+        return Registered(Live.DIFFERS if differences else self.live, differences)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +97,21 @@ class Hook:
 
     def sees(self, group: str, resource: str, versions: Iterable[str]) -> bool:
         """Whether it is called for updates of a resource (or subresource, as ``upgrades/status``)."""
-        served = {*versions, "*"}
-        plural, _, subresource = resource.partition("/")
-        names = {resource, "*/*", *([f"{plural}/*", f"*/{subresource}"] if subresource else ["*"])}
-        return any(
-            {group, "*"} & set(rule.get("apiGroups", ()))
-            and served & set(rule.get("apiVersions", ()))
-            and names & set(rule.get("resources", ()))
-            and {"UPDATE", "*"} & set(rule.get("operations", ()))
-            for rule in self.body.get("rules") or ()
-        )
+        return is_called(self.body.get("rules") or (), group, resource, versions)
+
+
+def is_called(rules: Iterable[Body], group: str, resource: str, versions: Iterable[str]) -> bool:
+    """Whether what has these rules, a webhook or a policy, is asked about updates of a resource or subresource."""
+    served = {*versions, "*"}
+    plural, _, subresource = resource.partition("/")
+    names = {resource, "*/*", *([f"{plural}/*", f"*/{subresource}"] if subresource else ["*"])}
+    return any(
+        {group, "*"} & set(rule.get("apiGroups", ()))
+        and served & set(rule.get("apiVersions", ()))
+        and names & set(rule.get("resources", ()))
+        and {"UPDATE", "*"} & set(rule.get("operations", ()))
+        for rule in rules
+    )
 
 
 def hooks(configurations: Iterable[Body]) -> tuple[Hook, ...]:
